@@ -1,0 +1,51 @@
+# `make` alone prints the targets. Each sets up what it needs; none needs root, Redis or Docker.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?=
+
+.PHONY: help run test lint types check bench lock clean
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.stamp  ## start the whole system on http://127.0.0.1:8000 (ARGS="--pods 2" for more)
+	$(BIN)/taskreel up $(ARGS)
+
+test: check  ## lint, types and every test; what CI runs
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+
+check: lint types  ## lint and types alone
+
+lint: $(VENV)/dev.stamp  ## ruff and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/dev.stamp  ## pyright, strict
+	$(BIN)/basedpyright
+
+bench: $(VENV)/dev.stamp  ## measure: first byte, idle cost, replay
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (names and hashes only)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --group build pyproject.toml -o requirements.txt $(ARGS)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --group build --group dev pyproject.toml -c requirements.txt -o requirements-dev.txt $(ARGS)
+
+clean:  ## remove the virtual environment and the embedded server's data
+	rm -rf $(VENV) .taskreel .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("Taskreel needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --require-hashes -r requirements.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@

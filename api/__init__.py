@@ -1,0 +1,1 @@
+"""A pod: HTTP in front of the log. Stateless; never imports a graph."""

@@ -1,0 +1,263 @@
+"""EventLog: one Redis Stream a task. Create, claim, read. (Appending is `events/append`.)
+
+Order, fencing and idempotence all come from one rule of Redis: XADD refuses an id that isn't above the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from redis.asyncio import Redis
+
+from events import scripts
+from events.codec import document, to_json
+from events.errors import Held, LogExpired, Moved, Sealed, TaskExists, TaskNotFound, Waiting
+from events.keys import Keys
+from events.model import JSON, START, SUBMITTED_ID, Entry, Event, EventId, EventType, now_ms, timestamp
+
+PAGE = 1000
+"""Entries a read takes at most; one reply of Redis then stays near a megabyte for usual events."""
+
+RawEntry = tuple[bytes, list[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Redis lost entries between what a reader has and the next one there is."""
+
+    requested: EventId
+    first_available: EventId
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound:
+    """The log was rolled back behind what a reader has; `last` is the last entry that both have."""
+
+    requested: EventId
+    last: EventId
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a reader goes on.
+
+    Attributes:
+        position: reading goes on after this id.
+        notice: what the reader must be told first, if anything.
+        ended: the reader has the terminal event already.
+    """
+
+    position: EventId
+    notice: Gap | Rewound | None = None
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The next entries for a reader, dense from where it was.
+
+    Attributes:
+        entries: oldest first; none if there's nothing new, or a notice comes first.
+        position: what the reader has once it has taken the entries.
+        notice: what it must be told before anything else.
+        drained: whether that was all there is for now.
+    """
+
+    entries: list[Entry]
+    position: EventId
+    notice: Gap | Rewound | None = None
+    drained: bool = False
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the last entry seals the log."""
+        return bool(self.entries) and self.entries[-1].terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A won attempt: the right to append, until a later claim."""
+
+    task_id: str
+    owner: str
+    started: EventId
+
+
+def decode(raw: Sequence[RawEntry] | None) -> list[Entry]:
+    """Entries from the raw reply of XRANGE, or of one stream of XREAD."""
+    return [Entry(raw_id, fields[1], fields[3]) for raw_id, fields in raw or ()]
+
+
+def is_dense(position: EventId, entries: Sequence[Entry]) -> bool:
+    """Whether the entries go on after the position with no seq missing or repeated.
+
+    Redis keeps ids ascending, so within one attempt the first and the last seq decide for all between.
+    """
+    first, last = entries[0].id, entries[-1].id
+    if first.seq != position.seq + 1:
+        return False
+    if first.attempt == last.attempt:
+        return last.seq - first.seq == len(entries) - 1
+    return all(entry.id.seq == first.seq + step for step, entry in enumerate(entries))
+
+
+def dense_part(position: EventId, entries: list[Entry]) -> list[Entry]:
+    """The entries up to the first hole or repetition."""
+    if not entries or is_dense(position, entries):
+        return entries
+    for count, entry in enumerate(entries):
+        if entry.id.seq != position.seq + 1 + count:
+            return entries[:count]
+    return entries  # pragma: no cover - is_dense would have said so
+
+
+class EventLog:
+    """The logs of all tasks under one key prefix.
+
+    Every method raises `redis.exceptions.RedisError` when Redis can't be reached or refuses.
+    """
+
+    def __init__(self, redis: Redis, keys: Keys) -> None:
+        self.redis = redis
+        self.keys = keys
+        self._claim = redis.register_script(scripts.CLAIM)
+
+    async def create(self, task_id: str, submitted: Mapping[str, JSON], record: Mapping[str, str]) -> None:
+        """Open a log with its `task.submitted` entry, and the task's hash beside it, at once.
+
+        Raises:
+            TaskExists: the log is there already; nothing of it was changed.
+            NotStorable: the submission is over 1 MiB or isn't JSON.
+        """
+        entry = document(Event(EventType.TASK_SUBMITTED, submitted), SUBMITTED_ID, now_ms())
+        fields = {"type": EventType.TASK_SUBMITTED, "event": entry}
+        pipe = self.redis.pipeline(transaction=True)
+        for name, value in record.items():
+            pipe.hsetnx(self.keys.task(task_id), name, value)
+        pipe.xadd(self.keys.log(task_id), fields, id=str(SUBMITTED_ID))  # pyright: ignore[reportArgumentType]
+        results = await pipe.execute(raise_on_error=False)
+        if isinstance(results[-1], Exception):
+            if "equal or smaller" in str(results[-1]):
+                raise TaskExists(f"task {task_id} was created before")
+            raise results[-1]
+
+    async def claim(
+        self,
+        task_id: str,
+        owner: str,
+        *,
+        worker: str,
+        lease_ms: int,
+        started: Mapping[str, JSON] | None = None,
+        after: EventId | None = None,
+    ) -> Claim:
+        """Open the next attempt. Of any number of concurrent callers one wins.
+
+        Args:
+            task_id: the task.
+            owner: a token that no other claim uses; a repeated claim with it (its reply was lost) wins again.
+            worker: a name for people.
+            lease_ms: how long the claim holds unless it is renewed.
+            started: more fields for the data of `attempt.started`.
+            after: the last id the caller has seen; the claim is refused when the log has grown since.
+
+        Raises:
+            TaskNotFound, Sealed, Held, Waiting, Moved: why it can't be had now.
+        """
+        data = to_json({"worker": worker, "resumed_from": None, "supersedes": [], **(started or {})})
+        keys = [self.keys.log(task_id), self.keys.task(task_id), self.keys.lease(task_id)]
+        expected = "" if after is None else str(after)
+        args = [owner, lease_ms, timestamp(now_ms()), worker, data, expected, self.keys.bell(task_id)]
+        answer = cast("list[bytes]", await self._claim(keys=keys, args=args))
+        match answer[0]:
+            case b"claimed":
+                return Claim(task_id, owner, EventId.parse(answer[1]))
+            case b"absent":
+                raise TaskNotFound
+            case b"held":
+                raise Held(int(answer[1]))
+            case b"waiting":
+                raise Waiting(Waiting.__doc__)
+            case b"moved":
+                raise Moved(Moved.__doc__)
+            case _:
+                raise Sealed(Sealed.__doc__)
+
+    async def read(self, task_id: str, after: EventId, count: int = PAGE) -> list[Entry]:
+        """The entries after an id, oldest first, at most `count` of them."""
+        return decode(await self.redis.xrange(self.keys.log(task_id), f"({after}", "+", count=count))
+
+    async def page(self, task_id: str, position: EventId, count: int = PAGE) -> Page:
+        """What a reader at `position` gets next, holes and roll-backs found and told.
+
+        Raises:
+            TaskNotFound, LogExpired: the log went away while it was being read.
+        """
+        entries = await self.read(task_id, position, count)
+        dense = dense_part(position, entries)
+        if dense:
+            return Page(dense, dense[-1].id, drained=len(dense) == len(entries) < count)
+        if not entries:
+            return Page([], position, drained=True)
+        located = await self.locate(task_id, position)
+        return Page([], located.position, located.notice)
+
+    async def last(self, task_id: str, count: int = 1) -> list[Entry]:
+        """The last entries, newest first."""
+        return decode(await self.redis.xrevrange(self.keys.log(task_id), count=count))
+
+    async def read_many(self, positions: Mapping[str, EventId], count: int = PAGE) -> dict[str, list[Entry]]:
+        """What each of several tasks has after its position; tasks with nothing new are left out."""
+        streams = {self.keys.log(task_id): str(after) for task_id, after in positions.items()}
+        reply = await self.redis.xread(streams, count=count)  # pyright: ignore[reportArgumentType]
+        names = {self.keys.log(task_id).encode(): task_id for task_id in positions}
+        return {names[name]: decode(raw) for name, raw in reply or ()}
+
+    async def from_end(self, task_id: str, count: int) -> EventId:
+        """The position `count` entries before the end of the log, or its start."""
+        entries = await self.last(task_id, count + 1)
+        return entries[-1].id if len(entries) > count else START
+
+    async def is_held(self, task_id: str) -> bool:
+        """Whether some worker's lease on the task is alive."""
+        return bool(await self.redis.exists(self.keys.lease(task_id)))
+
+    async def locate(self, task_id: str, position: EventId) -> Located:
+        """Find where a reader that has everything up to `position` goes on.
+
+        Raises:
+            LogExpired: the log has passed its retention.
+            TaskNotFound: there has never been such a log.
+        """
+        log, pipe = self.keys.log(task_id), self.redis.pipeline(transaction=True)
+        pipe.xrange(log, str(position), str(position))
+        pipe.xrange(log, f"({position}", "+", count=1)
+        if position > START:
+            pipe.xrevrange(log, f"({position}", "-", count=1)
+        pipe.exists(self.keys.tombstone(task_id))
+        own, following, *before, gone = await pipe.execute()
+        own, following, before = decode(own), decode(following), decode(before[0] if before else None)
+        if not (own or following or before):
+            raise LogExpired if gone else TaskNotFound
+        return _locate(position, own, following, before)
+
+
+def _locate(position: EventId, own: list[Entry], following: list[Entry], before: list[Entry]) -> Located:
+    if not following:
+        if own:
+            return Located(position, ended=own[0].terminal)
+        last = before[0].id
+        return Located(last, Rewound(position, last))
+    following_id = following[0].id
+    # The id just before an entry is below it and above all others, though no entry need bear it.
+    just_before = EventId(following_id.attempt, following_id.seq - 1)
+    if following_id.seq <= position.seq:
+        last = position if own else before[0].id if before else START
+        return Located(just_before, Rewound(position, last))
+    missing = following_id.seq - position.seq - 1
+    if missing or not (own or position == START):
+        return Located(just_before, Gap(position, following_id, missing))
+    return Located(position)

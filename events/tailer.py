@@ -1,0 +1,194 @@
+"""Tailer: one per process. Follows any number of tasks for any number of readers over two connections.
+
+An append rings the task's bell. A rung bell leads to one non-blocking XREAD for all rung tasks; each entry is
+encoded once and handed to every reader by a plain call. A bell is only a hint: all followed tasks are read
+again every few seconds and after every reconnect, so a lost bell costs latency and never an event.
+
+History and live are one loop over one store. A reader pages through history by itself until nothing more is
+there, and joins the task's shared tail in the same step of the event loop, knowing exactly what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+
+from redis.asyncio import Redis
+
+from events.bells import Bells
+from events.connect import AWAY
+from events.errors import LogExpired, TaskNotFound
+from events.log import PAGE, EventLog, Page, dense_part
+from events.model import EventId
+from events.tail import Codec, Reader, Tail
+
+RESYNC_SECONDS = 5.0
+"""How often all followed tasks are read whether or not their bells rang."""
+
+AWAY_SECONDS = 30.0
+"""How long readers are kept while Redis is away."""
+
+UNAVAILABLE = b": the log is unavailable, come back\n\n"
+
+
+class Tailer:
+    """Delivers logs to readers.
+
+    Args:
+        log: whose tasks to follow.
+        redis: where the bells ring; one more connection is made to it.
+        codec: how entries look to the readers.
+    """
+
+    def __init__(self, log: EventLog, redis: Redis, codec: Codec) -> None:
+        self._log = log
+        self._keys = log.keys
+        self._codec = codec
+        self._tails: dict[str, Tail] = {}
+        self._rung: set[str] = set()
+        self._doubtful: set[str] = set()
+        self._wake = asyncio.Event()
+        self._bells = Bells(redis, self._rang, self._reconnected)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to deliver."""
+        self._tasks = [
+            asyncio.create_task(self._bells.run(), name="bells"),
+            asyncio.create_task(self._pump(), name="tail-pump"),
+            asyncio.create_task(self._resync(), name="tail-resync"),
+        ]
+
+    async def close(self) -> None:
+        """Stop delivering. Readers are left as they are."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def watched(self) -> int:
+        """How many tasks are being followed."""
+        return len(self._tails)
+
+    @contextlib.asynccontextmanager
+    async def follow(self, task_id: str, position: EventId, reader: Reader) -> AsyncGenerator[None]:
+        """Deliver everything after `position` to a reader, until the end of the context.
+
+        On entering, history is sent as fast as the reader takes it. From then on it gets what comes by
+        `push`, up to and including `end`.
+        """
+        tail = self._tails.setdefault(task_id, Tail(self._codec, position))
+        tail.followers += 1
+        self._bells.listen(self._keys.bell(task_id))
+        try:
+            await self._catch_up(task_id, tail, position, reader)
+            yield
+        finally:
+            tail.leave(reader)
+            tail.followers -= 1
+            if not tail.followers:
+                del self._tails[task_id]
+                self._bells.ignore(self._keys.bell(task_id))
+
+    async def _catch_up(self, task_id: str, tail: Tail, position: EventId, reader: Reader) -> None:
+        while True:
+            page = await self._page(task_id, position)
+            if page is None:
+                return reader.end(UNAVAILABLE)
+            position = page.position
+            data = self._codec.notice(page.notice) if page.notice else self._codec.entries(page.entries)
+            if page.terminal:
+                await reader.send(data)
+                return reader.end()
+            if page.drained and tail.join(reader, position):
+                if tail.missed:
+                    self._ring(task_id)
+                # It joined before it has these bytes: what is pushed from now on comes after them.
+                return reader.push(data) if data else None
+            if data and not await reader.send(data):
+                return None
+
+    async def _page(self, task_id: str, position: EventId) -> Page | None:
+        """The next page; None when Redis stays away, or the log has gone."""
+        patience = time.monotonic() + AWAY_SECONDS
+        while time.monotonic() < patience:
+            try:
+                return await self._log.page(task_id, position)
+            except AWAY:
+                await asyncio.sleep(0.2)
+            except (TaskNotFound, LogExpired):
+                return None
+        return None
+
+    def _rang(self, channel: str) -> None:
+        self._ring(self._keys.task_of_bell(channel))
+
+    def _ring(self, *task_ids: str) -> None:
+        self._rung.update(task_ids)
+        self._wake.set()
+
+    def _reconnected(self) -> None:
+        """Redis was away and may have come back with less: every position is in doubt."""
+        self._doubtful.update(self._tails)
+        self._ring(*self._tails)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS)
+            self._ring(*self._tails)
+
+    async def _pump(self) -> None:
+        away_since: float | None = None
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            rung, self._rung = self._rung, set()
+            try:
+                await self._read(rung)
+                away_since = None
+            except AWAY:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > AWAY_SECONDS:
+                    self._give_up()
+                self._doubtful.update(self._tails)
+                await asyncio.sleep(0.2)
+                self._ring(*rung, *self._tails)
+
+    async def _read(self, rung: set[str]) -> None:
+        tails = {task_id: self._tails[task_id] for task_id in rung & self._tails.keys()}
+        for tail in tails.values():
+            tail.missed = not tail.readers
+        for task_id in self._doubtful & tails.keys():
+            await self._relocate(task_id, tails[task_id])
+        positions = {task_id: tail.position for task_id, tail in tails.items() if tail.readers}
+        replies = await self._log.read_many(positions) if positions else {}
+        for task_id, entries in replies.items():
+            tail = tails[task_id]
+            if tail.position != positions[task_id]:
+                self._ring(task_id)  # all its readers left and others came while it was being read
+                continue
+            dense = dense_part(tail.position, entries)
+            if dense:
+                tail.deliver(dense)
+            if len(dense) < len(entries):
+                await self._relocate(task_id, tail)
+            if len(dense) < len(entries) or len(entries) == PAGE:
+                self._ring(task_id)
+
+    async def _relocate(self, task_id: str, tail: Tail) -> None:
+        """Check a tail's position against the log, and tell its readers if it doesn't hold any more."""
+        before = tail.position
+        try:
+            located = await self._log.locate(task_id, before)
+        except (TaskNotFound, LogExpired):
+            return tail.end(UNAVAILABLE)
+        if located.notice is not None and tail.position == before:
+            tail.move(located.position, located.notice)
+        self._doubtful.discard(task_id)
+        return None
+
+    def _give_up(self) -> None:
+        for tail in self._tails.values():
+            tail.end(UNAVAILABLE)

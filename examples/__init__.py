@@ -1,0 +1,1 @@
+"""Graphs as their authors write them: nothing of Taskreel is imported here."""

@@ -1,0 +1,98 @@
+"""Pods and workers inside a test: real sockets, the real server, in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import uvicorn
+from httpx_sse import ServerSentEvent, aconnect_sse
+from langgraph.checkpoint.memory import InMemorySaver
+
+from api.app import Entrance, create_app
+from api.pod import Pod
+from events.settings import Settings
+from tests.support.waiting import wait_until
+from worker.graphs import Graph, load_graphs
+from worker.main import running
+from worker.run import Runner
+
+
+@dataclass(frozen=True)
+class RunningPod:
+    """A pod that listens."""
+
+    url: str
+    pod: Pod
+    client: httpx.AsyncClient
+
+    async def submit(self, graph: str, **body: Any) -> str:
+        """Submit a task; gives its id."""
+        answer = await self.client.post("/tasks", json={"graph": graph, **body})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["task_id"]
+
+    async def stream(
+        self, task_id: str, after: str | None = None, most: int | None = None
+    ) -> list[ServerSentEvent]:
+        """The events of one connection: until the server ends it, or so many have come."""
+        headers = {} if after is None else {"Last-Event-ID": after}
+        found: list[ServerSentEvent] = []
+        async with aconnect_sse(self.client, "GET", f"/tasks/{task_id}/stream", headers=headers) as source:
+            if source.response.status_code == 204:
+                return []
+            async with contextlib.aclosing(source.aiter_sse()) as events:
+                async for event in events:
+                    if event.event != "message":
+                        found.append(event)
+                    if most is not None and len(found) >= most:
+                        break
+        return found
+
+    async def raw(self, task_id: str, after: str | None = None) -> bytes:
+        """The bytes of one connection's body."""
+        headers = {} if after is None else {"Last-Event-ID": after}
+        answer = await self.client.get(f"/tasks/{task_id}/stream", headers=headers)
+        return answer.content
+
+
+@contextlib.asynccontextmanager
+async def running_pod(settings: Settings) -> AsyncGenerator[RunningPod]:
+    """A pod on a free port."""
+    app = create_app(settings)
+    assert isinstance(app, Entrance)
+    config = uvicorn.Config(
+        app, port=0, log_level="error", http="httptools", ws="none", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # the signals are pytest's
+    serving = asyncio.create_task(server.serve())
+    await wait_until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=20, limits=limits) as client:
+        try:
+            yield RunningPod(url, app.pod, client)
+        finally:
+            app.pod.streams.drain()
+            server.should_exit = True
+            await serving
+
+
+@contextlib.asynccontextmanager
+async def running_worker(settings: Settings, specs: Sequence[str]) -> AsyncGenerator[Runner]:
+    """A worker that serves those graphs and has announced them."""
+    graphs: list[Graph] = list(load_graphs(specs, InMemorySaver()).values())
+    async with running(settings, graphs) as runner:
+        directory = runner.directory
+        await wait_until(lambda: _announced(directory, graphs))
+        yield runner
+
+
+async def _announced(directory: Any, graphs: Sequence[Graph]) -> bool:
+    return all([await directory.get(graph.name) is not None for graph in graphs])

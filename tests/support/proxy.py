@@ -1,0 +1,71 @@
+"""A TCP proxy in front of Redis that can lose replies: the command was executed, and nobody hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+
+
+class Proxy:
+    """Forwards to a port of this machine.
+
+    Attributes:
+        port: where it listens.
+        lose: how many of the next replies to swallow, each with its connection.
+        lost: how many were swallowed so far.
+    """
+
+    def __init__(self, upstream: int) -> None:
+        self.port = 0
+        self.lose = 0
+        self.lost = 0
+        self._upstream = upstream
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        """Forward one connection until either end closes it, or its reply is to be lost."""
+        replies, commands = await asyncio.open_connection("127.0.0.1", self._upstream)
+        self._writers |= {back, commands}
+        forward = asyncio.create_task(self._forward(client, commands))
+        try:
+            while data := await replies.read(65536):
+                if self.lose:
+                    self.lose -= 1
+                    self.lost += 1
+                    break
+                back.write(data)
+                await back.drain()
+        except OSError:
+            pass
+        finally:
+            forward.cancel()
+            self._writers -= {back, commands}
+            for writer in (back, commands):
+                writer.close()
+
+    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                target.write(data)
+                await target.drain()
+            target.close()
+
+    def cut(self) -> None:
+        """Cut every connection there is."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def proxy(upstream: int) -> AsyncGenerator[Proxy]:
+    """A proxy in front of a port."""
+    it = Proxy(upstream)
+    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
+    it.port = server.sockets[0].getsockname()[1]
+    try:
+        yield it
+    finally:
+        server.close()
+        it.cut()
+        await asyncio.sleep(0)

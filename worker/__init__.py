@@ -1,0 +1,1 @@
+"""A worker: runs LangGraph graphs and appends what they do to the log."""

@@ -1,0 +1,57 @@
+"""What an earlier attempt has left in the log, for the one that takes over. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from events.model import Entry, EventType
+
+
+@dataclass(slots=True)
+class Lookback:
+    """A log read from its start.
+
+    Attributes:
+        size: bytes of all documents.
+        fruitless: how many attempts in a row, up to now, have finished no node and asked nothing.
+        finished: runs of nodes that completed.
+        seqs: the seqs of each node run's events.
+    """
+
+    size: int = 0
+    fruitless: int = 0
+    finished: set[str] = field(default_factory=set[str])
+    seqs: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+
+    def read(self, entries: Iterable[Entry]) -> None:
+        """Take the next entries."""
+        for entry in entries:
+            self.size += len(entry.document)
+            self._read_one(entry)
+
+    def supersedes(self, *, from_scratch: bool) -> list[int]:
+        """The seqs of what will be done again: of the nodes that did not finish, or of all."""
+        again = [seqs for run, seqs in self.seqs.items() if from_scratch or run not in self.finished]
+        return sorted(seq for seqs in again for seq in seqs)
+
+    def _read_one(self, entry: Entry) -> None:
+        match entry.type:
+            case EventType.ATTEMPT_STARTED:
+                self.fruitless += 1
+            case EventType.TASK_INTERRUPTED:
+                self.fruitless = 0
+            case EventType.NODE_COMPLETED:
+                self.fruitless = 0
+                self._note(entry, finished=True)
+            case EventType.TASK_SUBMITTED | EventType.TASK_RESUMED | EventType.TASK_CANCEL_REQUESTED:
+                pass
+            case _:
+                self._note(entry, finished=False)
+
+    def _note(self, entry: Entry, *, finished: bool) -> None:
+        run = entry.event.get("run")
+        if run is not None:
+            self.seqs.setdefault(run, []).append(entry.id.seq)
+            if finished:
+                self.finished.add(run)

@@ -1,0 +1,102 @@
+"""From what LangGraph streams to events of the log. Pure: a part in, events out.
+
+LangGraph's stream parts are loosely typed; what they look like is known here and nowhere else. The shapes are
+those of `astream(..., version="v2")` with the modes below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from langchain_core.messages import AIMessageChunk, BaseMessage
+
+from events.model import Event, EventType
+from worker.attribution import Attributed
+
+STREAM_MODES = ("tasks", "custom", "messages")
+
+_HIDDEN = ("__start__",)
+
+
+@dataclass(slots=True)
+class Translator:
+    """Translates one attempt's stream parts, in their order.
+
+    Attributes:
+        interrupts: the questions that the graph stopped at, `{id, value}` each.
+        failed_node: the last node that raised.
+    """
+
+    interrupts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    failed_node: str | None = None
+    _texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def translate(self, part: Mapping[str, Any]) -> Iterator[Event]:
+        """The events for one part."""
+        kind, namespace, data = part["type"], part["ns"], part["data"]
+        match kind:
+            case "tasks":
+                yield from self._task(namespace, data)
+            case "custom":
+                yield _progress(data)
+            case "messages":
+                yield from self._message(*data)
+            case _:
+                return
+
+    def _task(self, namespace: tuple[str, ...], data: Mapping[str, Any]) -> Iterator[Event]:
+        node, run = data["name"], data["id"][:8]
+        if node in _HIDDEN:
+            return
+        if "result" not in data:
+            yield Event(EventType.NODE_STARTED, _scope(namespace), node, run)
+            return
+        if data["error"] is not None:
+            self.failed_node = node
+            message = f"{type(data['error']).__name__}: {data['error']}".splitlines()[0]
+            yield Event(EventType.NODE_FAILED, {**_scope(namespace), "message": message}, node, run)
+        elif data["interrupts"]:
+            if not namespace:
+                self.interrupts += [{"id": item["id"], "value": item["value"]} for item in data["interrupts"]]
+        else:
+            update = {**_scope(namespace), "update": data["result"]}
+            yield Event(EventType.NODE_COMPLETED, update, node, run)
+
+    def _message(self, message: BaseMessage, metadata: Mapping[str, Any]) -> Iterator[Event]:
+        node, run = _origin(metadata)
+        message_id = message.id or ""
+        text = str(message.text)
+        if not isinstance(message, AIMessageChunk):
+            data = {"message_id": message_id, "role": message.type, "text": text}
+            yield Event(EventType.MESSAGE_COMPLETED, data, node, run)
+            return
+        so_far = self._texts.setdefault(message_id, [])
+        if text:
+            so_far.append(text)
+            yield Event(EventType.MESSAGE_DELTA, {"message_id": message_id, "text": text}, node, run)
+        if message.chunk_position == "last":
+            whole = "".join(self._texts.pop(message_id))
+            data = {"message_id": message_id, "role": "ai", "text": whole}
+            yield Event(EventType.MESSAGE_COMPLETED, data, node, run)
+
+
+def _progress(data: Any) -> Event:
+    node = run = None
+    if isinstance(data, Attributed):
+        node, run, data = data.node, data.run, data.value
+    shown = cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else {"value": data}
+    return Event(EventType.PROGRESS, shown, node, run)
+
+
+def _scope(namespace: tuple[str, ...]) -> dict[str, Any]:
+    """Inside a subgraph, the path of nodes that lead to it."""
+    return {"path": [step.partition(":")[0] for step in namespace]} if namespace else {}
+
+
+def _origin(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Node and run of a message: its checkpoint namespace ends in `<node>:<node execution's id>`."""
+    _, _, last = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")
+    node, _, run = last.partition(":")
+    return (node or None, run[:8] or None)

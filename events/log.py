@@ -5,14 +5,16 @@ Order, fencing and idempotence all come from one rule of Redis: XADD refuses an 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
 from events import scripts
 from events.codec import document, to_json
+from events.connect import AWAY
 from events.errors import Held, LogExpired, Moved, Sealed, TaskExists, TaskNotFound, Waiting
 from events.keys import Keys
 from events.model import JSON, START, SUBMITTED_ID, Entry, Event, EventId, EventType, now_ms, timestamp
@@ -171,7 +173,7 @@ class EventLog:
         keys = [self.keys.log(task_id), self.keys.task(task_id), self.keys.lease(task_id)]
         expected = "" if after is None else str(after)
         args = [owner, lease_ms, timestamp(now_ms()), worker, data, expected, self.keys.bell(task_id)]
-        answer = cast("list[bytes]", await self._claim(keys=keys, args=args))
+        answer = await self._claim_patiently(keys, args)
         match answer[0]:
             case b"claimed":
                 return Claim(task_id, owner, EventId.parse(answer[1]))
@@ -185,6 +187,17 @@ class EventLog:
                 raise Moved(Moved.__doc__)
             case _:
                 raise Sealed(Sealed.__doc__)
+
+    async def _claim_patiently(self, keys: list[str], args: list[Any]) -> list[bytes]:
+        """A claim whose reply was lost holds until its lease ends, so it's worth asking once more who won."""
+        for pause in (0.02, 0.2, None):
+            try:
+                return cast("list[bytes]", await self._claim(keys=keys, args=args))
+            except AWAY:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")  # pragma: no cover
 
     async def read(self, task_id: str, after: EventId, count: int = PAGE) -> list[Entry]:
         """The entries after an id, oldest first, at most `count` of them."""

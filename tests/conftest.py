@@ -36,7 +36,7 @@ async def settings(redis_port: int) -> AsyncGenerator[Settings]:
     yield Settings(redis_url=url, key_prefix=prefix, lease_seconds=2)
     client = connect(url)
     stray = await _stray_keys(EventLog(client, Keys(prefix)), f"{prefix}:*")
-    async for name in client.scan_iter(match=f"{prefix}:*"):
+    for name in await client.keys(f"{prefix}:*"):
         await client.delete(name)
     await client.aclose()
     assert not stray, f"keys without a TTL: {stray}"
@@ -57,7 +57,8 @@ async def redis(settings: Settings) -> AsyncGenerator[Redis]:
 
 
 async def _stray_keys(log: EventLog, pattern: str) -> list[str]:
-    names = [name.decode() async for name in log.redis.scan_iter(match=pattern)]
+    found: list[bytes] = [name async for name in log.redis.scan_iter(match=pattern)]  # pyright: ignore[reportUnknownVariableType]
+    names = [name.decode() for name in found]
     eternal = [name for name in names if await log.redis.ttl(name) == -1]
     return [name for name in eternal if not await _belongs_to_live_task(log, name)]
 
@@ -69,7 +70,8 @@ async def _belongs_to_live_task(log: EventLog, name: str) -> bool:
     if not task_id:
         return False
     last = await log.last(task_id)
-    return not (last and last[0].terminal)
+    unsettled = await log.redis.zscore(log.keys.deadlines, task_id) is not None
+    return unsettled or not (last and last[0].terminal)
 
 
 @pytest.fixture

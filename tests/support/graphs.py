@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import operator
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
@@ -79,7 +79,7 @@ counting, failing, asking, spilling, bad_output = map(_of, (count, fail, ask, sp
 def fanning() -> StateGraph[State]:
     """A factory of an uncompiled graph, as authors may register it too."""
     builder = StateGraph(State)
-    builder.add_node("branch", branch)
+    builder.add_node("branch", cast("Any", branch))
     builder.add_conditional_edges(START, fan, ["branch"])
     return builder
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import uvicorn
@@ -69,7 +69,7 @@ async def running_pod(settings: Settings) -> AsyncGenerator[RunningPod]:
         app, port=0, log_level="error", http="httptools", ws="none", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # the signals are pytest's
+    cast("Any", server).capture_signals = contextlib.nullcontext  # the signals are pytest's
     serving = asyncio.create_task(server.serve())
     await wait_until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]

@@ -14,12 +14,16 @@ class Proxy:
         port: where it listens.
         lose: how many of the next replies to swallow, each with its connection.
         lost: how many were swallowed so far.
+        mute: swallow replies and keep the connection, as a network that went dead does.
+        connections: how many were made so far.
     """
 
     def __init__(self, upstream: int) -> None:
         self.port = 0
         self.lose = 0
         self.lost = 0
+        self.mute = False
+        self.connections = 0
         self._upstream = upstream
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -27,6 +31,7 @@ class Proxy:
         """Forward one connection until either end closes it, or its reply is to be lost."""
         replies, commands = await asyncio.open_connection("127.0.0.1", self._upstream)
         self._writers |= {back, commands}
+        self.connections += 1
         forward = asyncio.create_task(self._forward(client, commands))
         try:
             while data := await replies.read(65536):
@@ -34,8 +39,9 @@ class Proxy:
                     self.lose -= 1
                     self.lost += 1
                     break
-                back.write(data)
-                await back.drain()
+                if not self.mute:
+                    back.write(data)
+                    await back.drain()
         except OSError:
             pass
         finally:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from redis import Redis
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def valkey(port: int | None = None) -> Iterator[int]:
+def valkey(port: int | None = None) -> Generator[int]:
     """A server without persistence; gives its port."""
     port = port or free_port()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,43 @@
+"""Attempts at a task, as workers make them, and what a Redis that fails does to them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from events.append import Appender, AttemptWriter
+from events.log import EventLog
+from events.model import Event, EventType
+
+SUCCESS = Event(EventType.TASK_SUCCEEDED, {"result": None})
+
+
+def progress(number: int) -> Event:
+    """A numbered event."""
+    return Event(EventType.PROGRESS, {"message": f"step {number} ☃", "current": number})
+
+
+async def open_attempt(log: EventLog, appender: Appender, task_id: str) -> AttemptWriter:
+    """The next attempt's writer, whoever had the task before."""
+    await log.redis.delete(log.keys.lease(task_id))
+    return appender.writer(await log.claim(task_id, uuid4().hex, worker="test", lease_ms=60_000))
+
+
+async def write(writer: AttemptWriter, count: int, *, seal: bool = False) -> None:
+    """Append so many events, and the terminal one."""
+    for number in range(count):
+        await writer.append(progress(number))
+    if seal:
+        await writer.append(SUCCESS)
+    await writer.flush()
+
+
+async def roll_back(log: EventLog, task_id: str, keep: int) -> None:
+    """Put the log back to its first `keep` entries, as a failover to a lagging replica does."""
+    key = log.keys.log(task_id)
+    entries = [entry for entry in await log.redis.xrange(key)][:keep]
+    await log.redis.delete(key)
+    for raw_id, fields in entries:
+        pairs = dict(zip(fields[::2], fields[1::2], strict=True))
+        await log.redis.xadd(key, pairs, id=raw_id)
+    last_attempt = entries[-1][0].partition(b"-")[0]
+    await log.redis.hset(log.keys.task(task_id), "attempt", last_attempt)  # pyright: ignore[reportGeneralTypeIssues]

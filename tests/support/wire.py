@@ -1,0 +1,136 @@
+"""What goes over the wire, byte for byte: open streams, raw requests, and a Redis that can be away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator, Mapping
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.support.pods import RunningPod
+from tests.support.proxy import Proxy
+
+EVENT_STREAM = {"Accept": "text/event-stream"}
+_RETRY = re.compile(rb"retry: (\d+)\n\n")
+_PASSING = re.compile(rb"retry: (\d+)\n\n: [^\n]+\n\n")
+
+
+class Wire:
+    """An open stream's response, and the bytes of its body so far."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self.body = b""
+        self._chunks = response.aiter_raw()
+
+    async def until(self, marker: bytes, seconds: float = 10) -> bytes:
+        """Read on until the body holds those bytes; gives all of it so far."""
+        async with asyncio.timeout(seconds):
+            while marker not in self.body:
+                self.body += await anext(self._chunks)
+        return self.body
+
+    async def rest(self, seconds: float = 10) -> bytes:
+        """Read until the server ends it; gives all of it."""
+        async with asyncio.timeout(seconds):
+            async for chunk in self._chunks:
+                self.body += chunk
+        return self.body
+
+
+@contextlib.asynccontextmanager
+async def listen(
+    pod: RunningPod,
+    task_id: str,
+    after: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Wire]:
+    """Open a task's stream; leaving closes it."""
+    cursor = {} if after is None else {"Last-Event-ID": after}
+    request = pod.client.stream(
+        "GET", f"/tasks/{task_id}/stream", headers={**cursor, **(headers or {})}, params=params
+    )
+    async with request as response:
+        wire = Wire(response)
+        yield wire
+        await response.aclose()
+
+
+def after_retry(body: bytes) -> bytes:
+    """A stream's body without its `retry:`, which must be the first thing, once, and within 1 to 3 s."""
+    match = _RETRY.match(body)
+    assert match is not None, body[:100]
+    assert 1000 <= int(match[1]) <= 3000
+    assert body.count(b"retry:") == 1
+    return body[match.end() :]
+
+
+def assert_passing(body: bytes) -> None:
+    """These are the last words to a client that shall come back: when, and why."""
+    match = _PASSING.fullmatch(body)
+    assert match is not None, body[:200]
+    assert 2000 <= int(match[1]) <= 10_000
+
+
+async def exchange(pod: RunningPod, request: bytes) -> bytes:
+    """What the pod answers to those bytes, until it closes."""
+    place = urlsplit(pod.url)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    try:
+        writer.write(request)
+        async with asyncio.timeout(10):
+            return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+class Gate(Proxy):
+    """A proxy in front of Redis that can be shut: connections are cut and new ones turned away.
+
+    Attributes:
+        shut: whether it is.
+        refused: how many connections it has turned away.
+    """
+
+    def __init__(self, upstream: int) -> None:
+        super().__init__(upstream)
+        self.shut = False
+        self.refused = 0
+
+    @property
+    def url(self) -> str:
+        """Redis, as seen through it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        """Forward one connection, or turn it away."""
+        if self.shut:
+            self.refused += 1
+            back.transport.abort()
+            return
+        await super().serve(client, back)
+
+    def close(self) -> None:
+        """Cut everything and let nobody in."""
+        self.shut = True
+        self.cut()
+
+
+@contextlib.asynccontextmanager
+async def gate(upstream: int) -> AsyncGenerator[Gate]:
+    """An open gate in front of a port."""
+    it = Gate(upstream)
+    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
+    it.port = server.sockets[0].getsockname()[1]
+    try:
+        yield it
+    finally:
+        server.close()
+        it.close()
+        await asyncio.sleep(0)

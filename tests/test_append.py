@@ -1,0 +1,139 @@
+"""Appending when replies get lost, connections break and memory runs out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import pytest
+
+from events.append import MAX_BATCH, MAX_UNWRITTEN, Appender, AttemptWriter
+from events.connect import connect
+from events.keys import Keys
+from events.log import EventLog
+from events.model import START, Event, EventId, EventType
+from tests.support.proxy import Proxy, proxy
+from tests.support.waiting import wait_until
+
+TRIES = 1000
+
+
+@dataclass(frozen=True)
+class Fragile:
+    """A log reached through a proxy that can lose replies."""
+
+    proxy: Proxy
+    log: EventLog
+    appender: Appender
+
+
+@pytest.fixture
+async def fragile(redis_port: int, keys: Keys) -> AsyncGenerator[Fragile]:
+    """An appender whose connection is at the test's mercy."""
+    async with proxy(redis_port) as it:
+        client = connect(f"redis://127.0.0.1:{it.port}/0")
+        appender = Appender(client, keys)
+        await client.ping()
+        yield Fragile(it, EventLog(client, keys), appender)
+        await appender.close()
+        await client.aclose()
+
+
+async def writer_of(log: EventLog, appender: Appender, task_id: str, owner: str = "me") -> AttemptWriter:
+    """The writer of a fresh claim."""
+    return appender.writer(await log.claim(task_id, owner, worker="test", lease_ms=60_000))
+
+
+async def test_a_lost_reply_makes_no_double_and_no_hole(
+    fragile: Fragile, log: EventLog, task_id: str
+) -> None:
+    """A thousand appends, the reply to each lost after Redis had executed it."""
+    writer = await writer_of(log, fragile.appender, task_id)
+    for number in range(TRIES):
+        fragile.proxy.lose = 1
+        await writer.append(Event(EventType.PROGRESS, {"number": number}))
+        await writer.flush()
+    assert fragile.proxy.lost >= TRIES
+    entries = [*await log.read(task_id, START), *await log.read(task_id, EventId(1, 1000))]
+    assert [entry.id.seq for entry in entries] == list(range(1, TRIES + 3))
+    assert [entry.event["data"]["number"] for entry in entries[2:]] == list(range(TRIES))
+
+
+async def test_a_claim_whose_reply_is_lost_wins_all_the_same(
+    fragile: Fragile, log: EventLog, task_id: str
+) -> None:
+    """It is asked again by itself, and the second call opens no second attempt."""
+    await writer_of(fragile.log, fragile.appender, task_id, "warm-up")
+    await log.redis.delete(log.keys.lease(task_id))
+    fragile.proxy.lose = 1
+    writer = await writer_of(fragile.log, fragile.appender, task_id)
+    assert writer.claim.started == EventId(2, 3)
+    assert len(await log.read(task_id, START)) == 3
+
+
+async def test_cut_connections_in_the_middle_of_a_flood_lose_nothing(
+    fragile: Fragile, log: EventLog, task_id: str
+) -> None:
+    """Batches are whole or not there at all, so a cut leaves neither a hole nor a double."""
+    writer = await writer_of(log, fragile.appender, task_id)
+    for number in range(3000):
+        await writer.append(Event(EventType.PROGRESS, {"number": number}))
+        if number % 100 == 0:
+            fragile.proxy.cut()
+            await asyncio.sleep(0)
+    await writer.flush()
+    position, seqs = START, list[int]()
+    while entries := await log.read(task_id, position):
+        position = entries[-1].id
+        seqs += [entry.id.seq for entry in entries]
+    assert seqs == list(range(1, 3003))
+
+
+async def test_appends_gather_while_a_write_is_under_way(
+    log: EventLog, appender: Appender, task_id: str
+) -> None:
+    """A flood takes few round trips; the number of commands shows it."""
+    writer = await writer_of(log, appender, task_id)
+    before = (await log.redis.info("commandstats")).get("cmdstat_exec", {"calls": 0})["calls"]
+    for _ in range(900):
+        await writer.append(Event(EventType.PROGRESS))
+    await writer.flush()
+    after = (await log.redis.info("commandstats"))["cmdstat_exec"]["calls"]
+    assert 900 / MAX_BATCH <= after - before <= 10
+    assert (await log.last(task_id))[0].id == EventId(1, 902)
+
+
+async def test_a_writer_waits_when_too_much_is_on_the_way(
+    fragile: Fragile, log: EventLog, task_id: str
+) -> None:
+    """While Redis is away a graph is held back at a bound, and goes on when it's there again."""
+    writer = await writer_of(log, fragile.appender, task_id)
+    fragile.proxy.lose = 10**6  # every reply is lost: nothing is ever acknowledged
+
+    async def flood() -> None:
+        for _ in range(MAX_UNWRITTEN + 50):
+            await writer.append(Event(EventType.PROGRESS))
+
+    flooding = asyncio.create_task(flood())
+    await wait_until(lambda: writer.last.seq == MAX_UNWRITTEN + 2)
+    assert not flooding.done()
+    fragile.proxy.lose = 0
+    await flooding
+    await writer.flush()
+    assert (await log.last(task_id))[0].id.seq == MAX_UNWRITTEN + 52
+
+
+async def test_many_tasks_share_one_write(log: EventLog, appender: Appender) -> None:
+    """Fifty tasks append at once; each log is dense and in its own order."""
+    task_ids = [f"00000000-0000-7000-8000-{number:012}" for number in range(50)]
+    for task_id in task_ids:
+        await log.create(task_id, {}, {"status": "queued"})
+    writers = [await writer_of(log, appender, task_id) for task_id in task_ids]
+    for number in range(20):
+        await asyncio.gather(*(writer.append(Event(EventType.PROGRESS, {"n": number})) for writer in writers))
+    await asyncio.gather(*(writer.flush() for writer in writers))
+    for task_id in task_ids:
+        entries = await log.read(task_id, START)
+        assert [entry.id.seq for entry in entries] == list(range(1, 23))
+        assert [entry.event["data"]["n"] for entry in entries[2:]] == list(range(20))

@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import routes, wishes
 from api.accept import takes_event_stream
 from api.context import RAW_SEND, request_id
 from api.pod import Pod
 from api.problems import Problem, from_error
-from api.routes import router
 from api.stream import StreamEndpoint, passing_stream
 from events.connect import AWAY
 from events.errors import TaskreelError
@@ -42,7 +42,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
 
     web = FastAPI(title="Taskreel", version="0.1.0", lifespan=lifespan)
     web.state.pod = pod
-    web.include_router(router)
+    web.include_router(routes.router)
+    web.include_router(wishes.router)
     for kind in (Problem, TaskreelError, *AWAY, HTTPException, RequestValidationError, Exception):
         web.add_exception_handler(kind, _problem)
     return Entrance(pod, web, StreamEndpoint(pod.log, pod.streams))

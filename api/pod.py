@@ -7,7 +7,9 @@ from api.problems import passing
 from api.sse import SseCodec
 from api.streams import Streams
 from api.submit import Submitter
+from events.append import Appender
 from events.connect import connect
+from events.control import TaskControl
 from events.graphs import GraphDirectory
 from events.index import TaskIndex
 from events.keys import Keys
@@ -31,9 +33,12 @@ class Pod:
         self.graphs = GraphDirectory(self.redis, keys)
         arq = arq_client(settings.queue_url or settings.redis_url, keys.queue("default"), connections=2)
         self.dispatcher = Dispatcher(self.redis, keys, arq)
+        self.appender = Appender(self.redis, keys)
+        self.control = TaskControl(self.tasks, self.appender, self.dispatcher)
         self.submitter = Submitter(self.tasks, self.graphs, self.dispatcher, max_queued=settings.max_queued)
         self.streams = Streams(
             Tailer(self.log, self.redis, SseCodec()),
+            self.control,
             heartbeat_seconds=settings.heartbeat_seconds,
             max_streams=settings.max_streams,
         )
@@ -45,6 +50,7 @@ class Pod:
     async def close(self) -> None:
         """Let go of everything; streams have ended before."""
         await self.streams.close()
+        await self.appender.close()
         await self.dispatcher.close()
         await self.redis.aclose()
 

@@ -8,8 +8,15 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from api.schemas import ProblemDocument
 from events import errors
 from events.connect import AWAY
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ProblemDocument, "description": "what was wrong, and what to do"},
+    "503": {"model": ProblemDocument, "description": "passing: try again after Retry-After"},
+}
+"""What every route may answer besides, for the OpenAPI document."""
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -64,6 +71,8 @@ _KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     errors.TaskNotFound: (404, "task_not_found", "There is no such task"),
     errors.LogExpired: (410, "log_expired", "The task's log has passed its retention"),
     errors.ThreadBusy: (409, "thread_busy", "The thread has an unfinished task"),
+    errors.AlreadyEnded: (409, "already_ended", "The task has ended"),
+    errors.NotWaiting: (409, "not_waiting", "The task does not wait for an answer"),
     errors.KeyReused: (422, "key_reused", "The Idempotency-Key belongs to another request"),
     errors.NotStorable: (422, "invalid_input", "The input can't be stored"),
 }

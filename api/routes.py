@@ -13,17 +13,12 @@ from api import accept
 from api.body import read_json
 from api.history import Selection
 from api.pod import Pod
-from api.problems import Problem
-from api.schemas import Accepted, EventPage, Graph, GraphList, ProblemDocument, Task, TaskList, TaskRequest
-from api.stream import StreamResponse, check_task_id
+from api.problems import PROBLEMS, Problem
+from api.schemas import Accepted, EventPage, Graph, GraphList, Task, TaskList, TaskRequest
+from api.stream import StreamResponse, cancels_on_disconnect, check_task_id
 from api.views import accepted_view, read_cursor, task_view, write_cursor
 from events.log import Located
 from events.model import START, EventId, EventType, Status
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": ProblemDocument, "description": "what was wrong, and what to do"},
-    "503": {"model": ProblemDocument, "description": "passing: try again after Retry-After"},
-}
 
 router = APIRouter(responses=PROBLEMS)
 
@@ -58,15 +53,17 @@ async def submit_task(request: Request, pod: ThePod) -> Response:
     refusal = pod.streams.refusal() if kind == "text/event-stream" else None
     if refusal is not None:
         raise refusal
+    cancel = cancels_on_disconnect(request)
     body = await read_json(request)
     submitted = await pod.submitter.submit(body, request.headers.get("idempotency-key"))
     headers = {"Location": f"/tasks/{submitted.task_id}"}
     if submitted.replayed:
         headers["Idempotent-Replayed"] = "true"
     if kind == "text/event-stream":
-        return StreamResponse(pod.streams, submitted.task_id, Located(START), headers)
+        located = Located(START)
+        return StreamResponse(pod.streams, submitted.task_id, located, cancel=cancel, headers=headers)
     state = await pod.tasks.get(submitted.task_id)
-    return _json(accepted_view(state), 202, headers)
+    return json_answer(accepted_view(state), 202, headers)
 
 
 @router.get("/tasks", response_model=TaskList)
@@ -81,7 +78,7 @@ async def list_tasks(
     before = read_cursor(cursor) if cursor else None
     states, following = await pod.index.list(limit=limit, before=before, status=status, graph=graph)
     tasks = [task_view(state) for state in states]
-    return _json({"tasks": tasks, "next": write_cursor(following) if following else None})
+    return json_answer({"tasks": tasks, "next": write_cursor(following) if following else None})
 
 
 @router.get("/tasks/{task_id}", response_model=Task)
@@ -89,7 +86,7 @@ async def show_task(task_id: str, pod: ThePod) -> Response:
     """Show a task as it is now."""
     task_id = check_task_id(task_id)
     await pod.log.locate(task_id, START)
-    return _json(task_view(await pod.tasks.get(task_id)))
+    return json_answer(task_view(await pod.tasks.get(task_id)))
 
 
 @router.get("/tasks/{task_id}/events", response_model=EventPage)
@@ -124,7 +121,7 @@ async def read_events(
 async def list_graphs(pod: ThePod) -> Response:
     """List the graphs that can be run."""
     graphs = await pod.graphs.all()
-    return _json({"graphs": [asdict(graph) for graph in graphs.values()]})
+    return json_answer({"graphs": [asdict(graph) for graph in graphs.values()]})
 
 
 @router.get("/graphs/{name}", response_model=Graph)
@@ -135,7 +132,7 @@ async def show_graph(name: str, pod: ThePod) -> Response:
         raise Problem(
             404, "graph_not_found", "There is no such graph", "See GET /graphs for those there are."
         )
-    return _json(asdict(graph))
+    return json_answer(asdict(graph))
 
 
 @router.get("/healthz")
@@ -161,6 +158,7 @@ def _types(text: str | None) -> frozenset[EventType] | None:
         raise Problem(422, "invalid_request", "The request is invalid", detail) from None
 
 
-def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer that no cache keeps."""
     headers = {"Cache-Control": "no-store", **(headers or {})}
     return Response(orjson.dumps(content), status, headers, "application/json")

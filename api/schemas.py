@@ -41,6 +41,22 @@ class Accepted(BaseModel):
     links: Links
 
 
+class ResumeRequest(BaseModel):
+    """What is POSTed to /tasks/{id}/resume."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    value: Any = Field(description="what `interrupt()` returns in the graph")
+    interrupt_id: str | None = Field(default=None, description="which question, if there are several")
+
+
+class Wish(BaseModel):
+    """A wish that was taken; what comes of it is told in the task's log."""
+
+    task_id: str
+    status: Status
+
+
 class Failure(BaseModel):
     """Why a task failed."""
 

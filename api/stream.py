@@ -41,12 +41,19 @@ class StreamResponse(EventSourceResponse):
     """
 
     def __init__(
-        self, streams: Streams, task_id: str, located: Located, headers: Mapping[str, str] | None = None
+        self,
+        streams: Streams,
+        task_id: str,
+        located: Located,
+        *,
+        cancel: bool,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(_nothing(), headers={**HEADERS, **(headers or {})}, sep="\n", ping=0)
         self._streams = streams
         self._task_id = task_id
         self._located = located
+        self._cancel = cancel
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream; HEAD gets the headers alone."""
@@ -60,7 +67,10 @@ class StreamResponse(EventSourceResponse):
         if self._located.notice is not None:
             first += sse.SseCodec().notice(self._located.notice)
         connection = Connection(scope[RAW_SEND])
-        await self._streams.serve(connection, receive, self._task_id, self._located.position, first)
+        position = self._located.position
+        await self._streams.serve(
+            connection, receive, self._task_id, position, first=first, cancel=self._cancel
+        )
         return None
 
 
@@ -94,6 +104,7 @@ class StreamEndpoint:
         accept.choose(request.headers.get("accept"), ["text/event-stream"])
         cursor = _cursor(request)
         start = None if cursor is not None else _from(request)
+        cancel = cancels_on_disconnect(request)
         task_id = check_task_id(request.path_params["task_id"])
         refusal = self._streams.refusal()
         if refusal is not None:
@@ -103,7 +114,7 @@ class StreamEndpoint:
         located = await self._log.locate(task_id, cursor)
         if located.ended:
             return Response(status_code=204, headers={"Cache-Control": "no-store"})
-        return StreamResponse(self._streams, task_id, located)
+        return StreamResponse(self._streams, task_id, located, cancel=cancel)
 
     async def _start(self, task_id: str, start: str | None) -> EventId:
         if start is None:
@@ -126,6 +137,15 @@ def _from(request: Request) -> str | None:
         detail = "from takes now, or how many events before the end to start, such as -20."
         raise Problem(422, "invalid_request", "The request is invalid", detail)
     return start
+
+
+def cancels_on_disconnect(request: Request) -> bool:
+    """Whether the task shall end with its client: `?on_disconnect=cancel`."""
+    wanted = request.query_params.get("on_disconnect", "continue")
+    if wanted not in ("cancel", "continue"):
+        detail = "on_disconnect takes continue or cancel."
+        raise Problem(422, "invalid_request", "The request is invalid", detail)
+    return wanted == "cancel"
 
 
 async def _nothing() -> AsyncIterator[bytes]:

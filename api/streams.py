@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 
 from sse_starlette.sse import EventSourceResponse
 from starlette.types import Receive
@@ -12,8 +13,13 @@ from starlette.types import Receive
 from api import sse
 from api.connection import Connection
 from api.problems import Problem, passing
+from events.connect import AWAY
+from events.control import TaskControl
+from events.errors import AlreadyEnded, TaskNotFound
 from events.model import EventId
 from events.tailer import Tailer
+
+log = logging.getLogger(__name__)
 
 _SLICES = 15
 """The heartbeat sweep serves a fifteenth of the connections at a time, so that beats don't come in bursts."""
@@ -24,12 +30,16 @@ class Streams:
 
     Args:
         tailer: what they follow the log by.
+        control: by which a client that leaves can take its task along.
         heartbeat_seconds: each stream gets a comment this often.
         max_streams: how many may be open.
     """
 
-    def __init__(self, tailer: Tailer, *, heartbeat_seconds: float, max_streams: int) -> None:
+    def __init__(
+        self, tailer: Tailer, control: TaskControl, *, heartbeat_seconds: float, max_streams: int
+    ) -> None:
         self.draining = False
+        self._control = control
         self._tailer = tailer
         self._tick = heartbeat_seconds / _SLICES
         self._max = max_streams
@@ -65,9 +75,25 @@ class Streams:
         return None
 
     async def serve(
-        self, connection: Connection, receive: Receive, task_id: str, position: EventId, first: bytes
+        self,
+        connection: Connection,
+        receive: Receive,
+        task_id: str,
+        position: EventId,
+        *,
+        first: bytes,
+        cancel: bool = False,
     ) -> None:
-        """Stream a task to a client until the log or the client ends."""
+        """Stream a task to a client until the log or the client ends.
+
+        Args:
+            connection: to the client.
+            receive: tells when the client has gone.
+            task_id: what to stream.
+            position: from where on.
+            first: bytes to begin with.
+            cancel: whether the task ends with the client, if that goes first.
+        """
         part = self._slices[next(self._next) % _SLICES]
         part.add(connection)
         try:
@@ -76,12 +102,23 @@ class Streams:
                 await connection.closed(receive)
         finally:
             part.discard(connection)
+        if cancel and not connection.ended:
+            await self._cancel(task_id)
 
     def drain(self) -> None:
         """End every stream with the time to come back at, and open no more."""
         self.draining = True
         for connection in list(itertools.chain.from_iterable(self._slices)):
             connection.end(sse.farewell("this pod is going away, come back"))
+
+    async def _cancel(self, task_id: str) -> None:
+        """The client has gone for good, as far as this pod can tell; nobody is there to hear of an error."""
+        try:
+            await self._control.cancel(task_id)
+        except (AlreadyEnded, TaskNotFound):
+            pass
+        except AWAY as error:
+            log.warning("task %s goes on though its client has left: %s", task_id, error)
 
     async def _beat(self) -> None:
         for part in itertools.cycle(self._slices):

@@ -84,7 +84,9 @@ class Bells:
         """Bring the subscriptions in line with what is wanted, in one command however many have changed."""
         while True:
             try:
-                await asyncio.wait_for(self._changed.wait(), PING_SECONDS)
+                # Not wait_for, which before Python 3.12 may swallow a cancellation that comes with the event.
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._changed.wait()
             except TimeoutError:
                 await self._ping(connection)
                 continue

@@ -47,6 +47,14 @@ class Held(TaskreelError):
         self.remaining_ms = remaining_ms
 
 
+class AlreadyEnded(TaskreelError):
+    """The task has ended; there is nothing left to cancel."""
+
+
+class NotWaiting(TaskreelError):
+    """The task does not wait for an answer, or has been given one already."""
+
+
 class Waiting(TaskreelError):
     """The task waits for the answer to an interrupt and none has been given."""
 

@@ -36,8 +36,12 @@ class Keys:
         """Channel: rung after each write to the log. Its message is the last id written."""
         return f"{self.prefix}:bell:{task_id}"
 
+    def control(self, task_id: str) -> str:
+        """Channel: rung when somebody wants something of the worker that runs the task."""
+        return f"{self.prefix}:control:{task_id}"
+
     def task_of_bell(self, channel: str) -> str:
-        """The task whose bell that channel is."""
+        """The task whose channel that is."""
         return channel.rpartition(":")[2]
 
     @property

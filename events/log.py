@@ -126,6 +126,7 @@ class EventLog:
         self.redis = redis
         self.keys = keys
         self._claim = redis.register_script(scripts.CLAIM)
+        self._release = redis.register_script(scripts.RELEASE)
 
     async def create(self, task_id: str, submitted: Mapping[str, JSON], record: Mapping[str, str]) -> None:
         """Open a log with its `task.submitted` entry, and the task's hash beside it, at once.
@@ -237,6 +238,10 @@ class EventLog:
     async def is_held(self, task_id: str) -> bool:
         """Whether some worker's lease on the task is alive."""
         return bool(await self.redis.exists(self.keys.lease(task_id)))
+
+    async def release(self, claim: Claim) -> None:
+        """Give a claim's lease back, if it is still held."""
+        await self._release(keys=[self.keys.lease(claim.task_id)], args=[claim.owner])
 
     async def locate(self, task_id: str, position: EventId) -> Located:
         """Find where a reader that has everything up to `position` goes on.

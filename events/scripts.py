@@ -1,4 +1,4 @@
-"""The Lua that must be atomic: claiming a task, and letting go of what one owns. Appends need none.
+"""The Lua that must be atomic: claiming a task, answering it, keeping what one owns. Appends need none.
 
 A claim decides who runs a task and fences every older attempt in the same instant, because Redis refuses an
 XADD whose id isn't above the last one, and the new attempt's ids are above all of the old one's.
@@ -19,7 +19,7 @@ if kind == 'task.succeeded' or kind == 'task.failed' or kind == 'task.cancelled'
 end
 if owner then return {'held', redis.call('PTTL', KEYS[3])} end
 if kind == 'task.interrupted' and redis.call('HGET', KEYS[2], 'answered') ~= last
-   and not redis.call('HGET', KEYS[2], 'cancel_requested_at') then
+   and redis.call('HEXISTS', KEYS[2], 'cancel_requested_at') == 0 then
   return {'waiting', last}
 end
 if ARGV[6] ~= '' and ARGV[6] ~= last then return {'moved', last} end
@@ -34,6 +34,16 @@ redis.call('HSETNX', KEYS[2], 'started_at', ARGV[3])
 redis.call('XADD', KEYS[1], id, 'type', 'attempt.started', 'event', document)
 redis.call('PUBLISH', ARGV[7], id)
 return {'claimed', id}
+"""
+
+ANSWER = """
+-- KEYS: log, task  ARGV: the answer (JSON).  1 if the task waited for an answer and has this one now, else 0.
+local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+if #tail == 0 or tail[1][2][2] ~= 'task.interrupted' then return 0 end
+if redis.call('HGET', KEYS[2], 'answered') == tail[1][1] then return 0 end
+if redis.call('HEXISTS', KEYS[2], 'cancel_requested_at') == 1 then return 0 end
+redis.call('HSET', KEYS[2], 'answered', tail[1][1], 'answer', ARGV[1])
+return 1
 """
 
 RENEW = """

@@ -67,11 +67,21 @@ class TaskState:
         """Read from the log's last entry where that decides it."""
         if self.last.type in TERMINAL:
             return TERMINAL[self.last.type]
-        if "cancel_requested_at" in self.record:
+        if self.cancel_requested:
             return Status.CANCELLING
         if self.last.type is EventType.TASK_INTERRUPTED:
-            return Status.WAITING
+            return Status.QUEUED if self.answered else Status.WAITING
         return Status.QUEUED if self.last.id == SUBMITTED_ID else Status.RUNNING
+
+    @property
+    def answered(self) -> bool:
+        """Whether the question at the log's end has its answer."""
+        return self.record.get("answered") == str(self.last.id)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody wants the task to end, done or not."""
+        return "cancel_requested_at" in self.record
 
 
 def task_state(task_id: str, record: Mapping[bytes, bytes], first: Any, last: Any) -> TaskState:

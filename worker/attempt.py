@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
+import orjson
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import StateSnapshot
+from langgraph.types import Command, StateSnapshot
 
 from events.append import AttemptWriter
 from events.errors import Fenced, QuotaExceeded
 from events.model import JSON, Event, EventType
+from events.tasks import TaskState
 from worker.attribution import RUNTIME_KEY, AttributingRuntime
 from worker.graphs import Graph
 from worker.translate import STREAM_MODES, Translator
@@ -28,11 +30,13 @@ class Beginning:
 
     Attributes:
         input: what LangGraph is given; None to go on from the checkpoint.
+        resumed: what `task.resumed` tells, when a question was answered.
         done: the graph had finished already and only its terminal event is missing.
         checkpoint_id: of the checkpoint it goes on from, None from scratch.
     """
 
     input: JSON
+    resumed: Mapping[str, JSON] | None = None
     done: bool = False
     checkpoint_id: str | None = None
 
@@ -54,12 +58,19 @@ class Attempt:
             "metadata": {"task_id": task_id},
         }
 
-    async def begin(self, submitted: JSON) -> Beginning:
+    async def begin(self, state: TaskState) -> Beginning:
         """Decide what to start from. Giving LangGraph the input again would run the whole graph again."""
         snapshot = await self._snapshot()
         if (snapshot.metadata or {}).get("task_id") != self._task_id:
-            return Beginning(submitted)
+            return Beginning(state.first.event["data"]["input"])
         checkpoint_id: str = snapshot.config.get("configurable", {})["checkpoint_id"]
+        if snapshot.interrupts and "answer" in state.record:
+            answer = orjson.loads(state.record["answer"])
+            resume = answer["value"]
+            if answer["interrupt_id"] is not None:
+                resume = {answer["interrupt_id"]: resume}
+            resumed = answer if state.answered else None
+            return Beginning(Command(resume=resume), resumed=resumed, checkpoint_id=checkpoint_id)
         return Beginning(None, done=not snapshot.next, checkpoint_id=checkpoint_id)
 
     async def run(self, beginning: Beginning, writer: AttemptWriter) -> Event:
@@ -70,6 +81,8 @@ class Attempt:
         """
         translator = Translator()
         try:
+            if beginning.resumed is not None:
+                await writer.append(Event(EventType.TASK_RESUMED, beginning.resumed))
             if not beginning.done:
                 await self._stream(beginning.input, translator, writer)
             if translator.interrupts:

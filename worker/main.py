@@ -62,6 +62,7 @@ async def running(settings: Settings, graphs: list[Graph]) -> AsyncGenerator[Run
     dispatcher = Dispatcher(redis, keys, arq_client(queue_url, queue, connections=2))
     leases = LeaseKeeper(settings.redis_url, keys, settings.lease_seconds)
     appender = Appender(redis, keys)
+    control = Bells(redis, lambda channel: runner.heard(channel))
     runner = Runner(
         name=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:4]}",
         graphs={graph.name: graph for graph in graphs},
@@ -70,17 +71,18 @@ async def running(settings: Settings, graphs: list[Graph]) -> AsyncGenerator[Run
         appender=appender,
         leases=leases,
         dispatcher=dispatcher,
-        max_attempts=settings.max_attempts,
         directory=GraphDirectory(redis, keys),
-        running={},
+        bells=control,
+        max_attempts=settings.max_attempts,
     )
     arq = arq_client(queue_url, queue)
     worker = QueueWorker(arq, queue, settings.concurrency, runner.run_task)
-    bells = Bells(arq, lambda _: worker.ring())
-    bells.listen(keys.queue_bell(settings.pool))
+    queue_bell = Bells(arq, lambda _: worker.ring())
+    queue_bell.listen(keys.queue_bell(settings.pool))
     leases.start()
     background = [
-        bells.run(),
+        queue_bell.run(),
+        control.run(),
         worker.main(),
         Sweeper(tasks, dispatcher).run(),
         _announce(runner.directory, graphs, settings.pool),
@@ -91,7 +93,7 @@ async def running(settings: Settings, graphs: list[Graph]) -> AsyncGenerator[Run
             worker.allow_pick_jobs = False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS):
-                    await runner.drain()
+                    runner.drain()
                     await worker.finish()
     finally:
         await leases.close()

@@ -55,7 +55,8 @@ class QueueWorker(Worker):
         """Take dispatches until cancelled. Replaces arq's loop, which polls, and exits on an error."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._rung.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._rung.wait()
             self._rung.clear()
             try:
                 await self._poll_iteration()

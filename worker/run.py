@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from events.append import Appender, AttemptWriter
+from events.bells import Bells
+from events.connect import AWAY
 from events.errors import Fenced, Held, Moved, NotStorable, QuotaExceeded, Sealed, TaskNotFound, Waiting
 from events.graphs import GraphDirectory
 from events.log import Claim, EventLog
@@ -16,6 +18,7 @@ from events.model import START, TERMINAL, Event, EventType
 from events.queue import Dispatcher
 from events.tasks import TaskState, TaskStore
 from worker.attempt import Attempt, Beginning, failed
+from worker.execution import Execution, Stop
 from worker.graphs import Graph
 from worker.lease import LeaseKeeper
 from worker.lookback import Lookback
@@ -30,9 +33,9 @@ class Runner:
     Attributes:
         name: of this worker, for people.
         graphs: what it serves.
-        log, tasks, appender, leases, dispatcher, directory: the parts it works with.
+        log, tasks, appender, leases, dispatcher, directory, bells: the parts it works with.
         max_attempts: so many attempts in a row may finish no node before the task is given up as poison.
-        running: the attempts under way, by task.
+        running: the executions under way, by task.
     """
 
     name: str
@@ -42,9 +45,10 @@ class Runner:
     appender: Appender
     leases: LeaseKeeper
     dispatcher: Dispatcher
-    max_attempts: int
     directory: GraphDirectory
-    running: dict[str, asyncio.Task[Event]]
+    bells: Bells
+    max_attempts: int
+    running: dict[str, Execution] = field(default_factory=dict[str, Execution])
 
     async def run_task(self, task_id: str) -> None:
         """Take a dispatch: claim the task and run it, if it is to be run at all."""
@@ -61,27 +65,44 @@ class Runner:
             pass  # another worker has it, a person has to answer first, or its log has expired
         except Fenced:
             log.warning("task %s was taken over while this worker had it", task_id)
+        except AWAY as error:
+            log.warning("task %s is left to the sweeper: %s", task_id, error)
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """Stop all attempts; each is handed back for another worker to go on with."""
-        attempts = list(self.running.values())
-        for attempt in attempts:
-            attempt.cancel()
-        await asyncio.gather(*attempts, return_exceptions=True)
+        for execution in self.running.values():
+            execution.stop(Stop.DRAIN)
+
+    def heard(self, channel: str) -> None:
+        """Somebody may want something of a task that runs here; what it is stands in its record."""
+        execution = self.running.get(self.log.keys.task_of_bell(channel))
+        if execution is not None:
+            execution.look(self._look_at_wishes(execution))
+
+    async def _look_at_wishes(self, execution: Execution) -> None:
+        with contextlib.suppress(TaskNotFound, *AWAY):  # a reconnect rings again
+            if (await self.tasks.get(execution.claim.task_id)).cancel_requested:
+                execution.stop(Stop.CANCEL)
 
     async def _claim_and_run(self, state: TaskState, attempt: Attempt) -> None:
         while True:
             lookback = await self._look_back(state)
-            beginning = await attempt.begin(state.first.event["data"]["input"])
+            beginning = await attempt.begin(state)
             try:
                 claim = await self._claim(state, beginning, lookback)
                 break
             except Moved:
                 state = await self.tasks.get(state.task_id)
-        self.leases.keep(claim, lambda: self._lost(claim))
+        execution = Execution(claim, self.appender.writer(claim, lookback.size))
+        self.leases.keep(claim, lambda: execution.stop(Stop.LOST))
+        self.running[claim.task_id] = execution
+        # A wish may have come before the claim: the bell rings once when it begins to be heard.
+        self.bells.listen(self.log.keys.control(claim.task_id))
         try:
-            await self._run(claim, attempt, beginning, lookback)
+            await self._run(execution, attempt, beginning, lookback)
         finally:
+            del self.running[claim.task_id]
+            self.bells.ignore(self.log.keys.control(claim.task_id))
             await self.leases.release(claim)
 
     async def _look_back(self, state: TaskState) -> Lookback:
@@ -102,20 +123,24 @@ class Runner:
             after=state.last.id,
         )
 
-    async def _run(self, claim: Claim, attempt: Attempt, beginning: Beginning, lookback: Lookback) -> None:
-        writer = self.appender.writer(claim, lookback.size)
+    async def _run(
+        self, execution: Execution, attempt: Attempt, beginning: Beginning, lookback: Lookback
+    ) -> None:
+        writer = execution.writer
         if lookback.fruitless >= self.max_attempts:
             message = f"{lookback.fruitless} attempts in a row finished no node"
             return await self._end(writer, failed("poison", message))
-        self.running[claim.task_id] = task = asyncio.create_task(attempt.run(beginning, writer))
-        try:
-            await asyncio.wait([task])
-            if task.cancelled():
-                await self._hand_back(claim, writer)
-            else:
-                await self._end(writer, task.result())
-        finally:
-            del self.running[claim.task_id]
+        event = await execution.run(attempt.run(beginning, writer))
+        if event is not None:
+            return await self._end(writer, event)
+        match execution.stopped:
+            case Stop.CANCEL:
+                await writer.append(Event(EventType.TASK_CANCEL_REQUESTED))
+                await self._end(writer, Event(EventType.TASK_CANCELLED))
+            case Stop.DRAIN:
+                await self._hand_back(writer)
+            case _:
+                log.warning("the lease of task %s was lost", writer.claim.task_id)
         return None
 
     async def _end(self, writer: AttemptWriter, event: Event) -> None:
@@ -134,16 +159,11 @@ class Runner:
         elif event.type is EventType.TASK_INTERRUPTED:
             await self.tasks.unexpect(task_id)
 
-    async def _hand_back(self, claim: Claim, writer: AttemptWriter) -> None:
+    async def _hand_back(self, writer: AttemptWriter) -> None:
         """Let another worker go on at once: what was written is written, and the lease is free."""
         await writer.flush()
-        await self.leases.release(claim)
-        state = await self.tasks.get(claim.task_id)
-        await self.tasks.expect(claim.task_id, 1000)
-        await self.dispatcher.dispatch(claim.task_id, state.record["pool"])
-
-    def _lost(self, claim: Claim) -> None:
-        task = self.running.get(claim.task_id)
-        if task is not None:
-            log.warning("the lease of task %s was lost", claim.task_id)
-            task.cancel()
+        await self.leases.release(writer.claim)
+        task_id = writer.claim.task_id
+        state = await self.tasks.get(task_id)
+        await self.tasks.expect(task_id, 1000)
+        await self.dispatcher.dispatch(task_id, state.record["pool"])

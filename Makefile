@@ -11,8 +11,8 @@ ARGS ?=
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/run.stamp  ## start the whole system on http://127.0.0.1:8000 (ARGS="--pods 2" for more)
-	$(BIN)/taskreel up $(ARGS)
+run: $(VENV)/run.stamp  ## start the whole system: Valkey, a worker, pods on ports 8000 and 8001
+	$(BIN)/taskreel up $(or $(ARGS),--pods 2)
 
 test: check  ## lint, types and every test; what CI runs
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)

@@ -17,8 +17,8 @@ from api.problems import PROBLEMS, Problem
 from api.schemas import Accepted, EventPage, Graph, GraphList, Task, TaskList, TaskRequest
 from api.stream import StreamResponse, cancels_on_disconnect, check_task_id
 from api.views import accepted_view, read_cursor, task_view, write_cursor
-from events.log import Located
 from events.model import START, EventId, EventType, Status
+from events.position import Located
 
 router = APIRouter(responses=PROBLEMS)
 

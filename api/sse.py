@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import orjson
 
-from events.log import Gap, Rewound
 from events.model import Entry
+from events.position import Gap, Rewound
 
 HEARTBEAT = b": hb\n\n"
 

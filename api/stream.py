@@ -16,8 +16,9 @@ from api.context import RAW_SEND, request_id
 from api.problems import Problem, from_error
 from api.streams import Streams
 from events.errors import TaskNotFound
-from events.log import EventLog, Located
+from events.log import EventLog
 from events.model import START, EventId
+from events.position import Located
 
 _TASK_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FROM = re.compile(r"now|-[1-9][0-9]{0,5}")

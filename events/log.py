@@ -18,65 +18,12 @@ from events.connect import AWAY
 from events.errors import Held, LogExpired, Moved, Sealed, TaskExists, TaskNotFound, Waiting
 from events.keys import Keys
 from events.model import JSON, START, SUBMITTED_ID, Entry, Event, EventId, EventType, now_ms, timestamp
+from events.position import Located, Page, dense_part, place
 
 PAGE = 1000
 """Entries a read takes at most; one reply of Redis then stays near a megabyte for usual events."""
 
 RawEntry = tuple[bytes, list[bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Redis lost entries between what a reader has and the next one there is."""
-
-    requested: EventId
-    first_available: EventId
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rewound:
-    """The log was rolled back behind what a reader has; `last` is the last entry that both have."""
-
-    requested: EventId
-    last: EventId
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """Where a reader goes on.
-
-    Attributes:
-        position: reading goes on after this id.
-        notice: what the reader must be told first, if anything.
-        ended: the reader has the terminal event already.
-    """
-
-    position: EventId
-    notice: Gap | Rewound | None = None
-    ended: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The next entries for a reader, dense from where it was.
-
-    Attributes:
-        entries: oldest first; none if there's nothing new, or a notice comes first.
-        position: what the reader has once it has taken the entries.
-        notice: what it must be told before anything else.
-        drained: whether that was all there is for now.
-    """
-
-    entries: list[Entry]
-    position: EventId
-    notice: Gap | Rewound | None = None
-    drained: bool = False
-
-    @property
-    def terminal(self) -> bool:
-        """Whether the last entry seals the log."""
-        return bool(self.entries) and self.entries[-1].terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +38,6 @@ class Claim:
 def decode(raw: Sequence[RawEntry] | None) -> list[Entry]:
     """Entries from the raw reply of XRANGE, or of one stream of XREAD."""
     return [Entry(raw_id, fields[1], fields[3]) for raw_id, fields in raw or ()]
-
-
-def is_dense(position: EventId, entries: Sequence[Entry]) -> bool:
-    """Whether the entries go on after the position with no seq missing or repeated.
-
-    Redis keeps ids ascending, so within one attempt the first and the last seq decide for all between.
-    """
-    first, last = entries[0].id, entries[-1].id
-    if first.seq != position.seq + 1:
-        return False
-    if first.attempt == last.attempt:
-        return last.seq - first.seq == len(entries) - 1
-    return all(entry.id.seq == first.seq + step for step, entry in enumerate(entries))
-
-
-def dense_part(position: EventId, entries: list[Entry]) -> list[Entry]:
-    """The entries up to the first hole or repetition."""
-    if not entries or is_dense(position, entries):
-        return entries
-    for count, entry in enumerate(entries):
-        if entry.id.seq != position.seq + 1 + count:
-            return entries[:count]
-    return entries  # pragma: no cover - is_dense would have said so
 
 
 class EventLog:
@@ -260,22 +184,4 @@ class EventLog:
         own, following, before = decode(own), decode(following), decode(before[0] if before else None)
         if not (own or following or before):
             raise LogExpired if gone else TaskNotFound
-        return _locate(position, own, following, before)
-
-
-def _locate(position: EventId, own: list[Entry], following: list[Entry], before: list[Entry]) -> Located:
-    if not following:
-        if own:
-            return Located(position, ended=own[0].terminal)
-        last = before[0].id
-        return Located(last, Rewound(position, last))
-    following_id = following[0].id
-    # The id just before an entry is below it and above all others, though no entry need bear it.
-    just_before = EventId(following_id.attempt, following_id.seq - 1)
-    if following_id.seq <= position.seq:
-        last = position if own else before[0].id if before else START
-        return Located(just_before, Rewound(position, last))
-    missing = following_id.seq - position.seq - 1
-    if missing or not (own or position == START):
-        return Located(just_before, Gap(position, following_id, missing))
-    return Located(position)
+        return place(position, own, following, before)

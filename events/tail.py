@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from events.log import Gap, Rewound
 from events.model import Entry, EventId
+from events.position import Gap, Rewound
 
 
 class Codec(Protocol):

@@ -20,8 +20,9 @@ from redis.asyncio import Redis
 from events.bells import Bells
 from events.connect import AWAY
 from events.errors import LogExpired, TaskNotFound
-from events.log import PAGE, EventLog, Page, dense_part
+from events.log import PAGE, EventLog
 from events.model import EventId
+from events.position import Page, dense_part
 from events.tail import Codec, Reader, Tail
 
 RESYNC_SECONDS = 5.0

@@ -6,8 +6,9 @@ import pytest
 
 from events.append import Appender
 from events.errors import LogExpired, TaskNotFound
-from events.log import EventLog, Gap, Located, Rewound
+from events.log import EventLog
 from events.model import START, EventId
+from events.position import Gap, Located, Rewound
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, roll_back, write
 from tests.support.logs import lose, settle

@@ -14,8 +14,9 @@ from events.append import Appender
 from events.bells import Bells
 from events.connect import connect
 from events.keys import Keys
-from events.log import EventLog, Gap, Rewound
+from events.log import EventLog
 from events.model import START, Entry, EventId
+from events.position import Gap, Rewound
 from events.tail import Tail
 from events.tailer import Tailer
 from events.tasks import TaskStore

@@ -15,7 +15,7 @@ def choose(accept: str | None, offered: Sequence[str]) -> str:
     """
     ranges = [_parse(part) for part in (accept or "*/*").split(",") if part.strip()]
     quality, _, best = max((_quality(ranges, kind), -place, kind) for place, kind in enumerate(offered))
-    if quality <= 0:
+    if not quality > 0:  # NaN is no quality either
         raise Problem(
             406, "not_acceptable", "No such representation", f"This resource comes as {' or '.join(offered)}."
         )

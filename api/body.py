@@ -30,14 +30,18 @@ async def read_json(request: Request) -> Any:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
+        if error.msg.startswith("depth limit"):
+            raise _too_deep() from None
         # The error's text may quote the body; its position doesn't.
         detail = f"The body is not JSON in UTF-8: see line {error.lineno}, column {error.colno}."
         raise Problem(400, "invalid_json", "The body is not JSON", detail) from None
     if _depth(value) > MAX_DEPTH:
-        raise Problem(
-            400, "too_deep", "The body is nested too deeply", f"At most {MAX_DEPTH} levels, please."
-        )
+        raise _too_deep()
     return value
+
+
+def _too_deep() -> Problem:
+    return Problem(400, "too_deep", "The body is nested too deeply", f"It may have {MAX_DEPTH} levels.")
 
 
 async def _read(request: Request) -> bytes:

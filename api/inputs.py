@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from api.problems import Problem
 from events.graphs import GraphDescriptor
@@ -24,7 +26,10 @@ def check_input(graph: GraphDescriptor, value: Any) -> None:
     # An empty registry: a schema that refers to the web must not make the pod fetch anything.
     validator = Draft202012Validator(graph.input_schema, registry=Registry())
     failures: Iterable[ValidationError] = validator.iter_errors(value)
-    found = [_describe(failure) for _, failure in zip(range(MAX_REPORTED), failures, strict=False)]
+    try:
+        found = [_describe(failure) for failure in itertools.islice(failures, MAX_REPORTED)]
+    except (Unresolvable, RecursionError):
+        return  # the schema refers to what isn't there, or to itself for ever
     if found:
         paths = ", ".join(sorted({item["path"] or "(the whole)" for item in found}))
         detail = f"It fails the schema of GET /graphs/{graph.name} at {paths}."

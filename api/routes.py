@@ -29,6 +29,14 @@ def _pod(request: Request) -> Pod:
 
 ThePod = Annotated[Pod, Depends(_pod)]
 
+
+def accepts_json(request: Request) -> None:
+    """Raises Problem, 406, for a client that doesn't take JSON."""
+    accept.choose(request.headers.get("accept"), ["application/json"])
+
+
+JSON_ONLY = [Depends(accepts_json)]
+
 _REQUEST_BODY = {
     "requestBody": {
         "required": True,
@@ -66,7 +74,7 @@ async def submit_task(request: Request, pod: ThePod) -> Response:
     return json_answer(accepted_view(state), 202, headers)
 
 
-@router.get("/tasks", response_model=TaskList)
+@router.get("/tasks", response_model=TaskList, dependencies=JSON_ONLY)
 async def list_tasks(
     pod: ThePod,
     status: Status | None = None,
@@ -81,7 +89,7 @@ async def list_tasks(
     return json_answer({"tasks": tasks, "next": write_cursor(following) if following else None})
 
 
-@router.get("/tasks/{task_id}", response_model=Task)
+@router.get("/tasks/{task_id}", response_model=Task, dependencies=JSON_ONLY)
 async def show_task(task_id: str, pod: ThePod) -> Response:
     """Show a task as it is now."""
     task_id = check_task_id(task_id)
@@ -112,19 +120,20 @@ async def read_events(
     if page.etag is None:
         return Response(page.body(), headers={"Cache-Control": "no-store"}, media_type=kind)
     headers = {"ETag": page.etag, "Cache-Control": "private, max-age=0", "Vary": "Accept"}
-    if page.etag in request.headers.get("if-none-match", ""):
+    known = request.headers.get("if-none-match", "")
+    if page.etag in known or known.strip() == "*":
         return Response(status_code=304, headers=headers)
     return Response(page.body(), headers=headers, media_type=kind)
 
 
-@router.get("/graphs", response_model=GraphList)
+@router.get("/graphs", response_model=GraphList, dependencies=JSON_ONLY)
 async def list_graphs(pod: ThePod) -> Response:
     """List the graphs that can be run."""
     graphs = await pod.graphs.all()
     return json_answer({"graphs": [asdict(graph) for graph in graphs.values()]})
 
 
-@router.get("/graphs/{name}", response_model=Graph)
+@router.get("/graphs/{name}", response_model=Graph, dependencies=JSON_ONLY)
 async def show_graph(name: str, pod: ThePod) -> Response:
     """Show a graph: its input's JSON Schema and its drawing."""
     graph = await pod.graphs.get(name)

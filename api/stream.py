@@ -68,6 +68,9 @@ class StreamResponse(EventSourceResponse):
         if self._located.notice is not None:
             first += sse.SseCodec().notice(self._located.notice)
         connection = Connection(scope[RAW_SEND])
+        if self._located.ended:
+            connection.push(first)
+            return connection.end()
         position = self._located.position
         await self._streams.serve(
             connection, receive, self._task_id, position, first=first, cancel=self._cancel
@@ -99,6 +102,7 @@ class StreamEndpoint:
                 raise
             eager = problem.passing and accept.takes_event_stream(request.headers.get("accept"))
             response = passing_stream(problem) if eager else problem.response(request_id(scope))
+        response.headers["X-Request-ID"] = request_id(scope)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -113,7 +117,7 @@ class StreamEndpoint:
         if cursor is None:
             cursor = await self._start(task_id, start)
         located = await self._log.locate(task_id, cursor)
-        if located.ended:
+        if located.ended and located.notice is None:
             return Response(status_code=204, headers={"Cache-Control": "no-store"})
         return StreamResponse(self._streams, task_id, located, cancel=cancel)
 

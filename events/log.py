@@ -17,7 +17,18 @@ from events.codec import document, to_json
 from events.connect import AWAY
 from events.errors import Held, LogExpired, Moved, Sealed, TaskExists, TaskNotFound, Waiting
 from events.keys import Keys
-from events.model import JSON, START, SUBMITTED_ID, Entry, Event, EventId, EventType, now_ms, timestamp
+from events.model import (
+    JSON,
+    MAX_PART,
+    START,
+    SUBMITTED_ID,
+    Entry,
+    Event,
+    EventId,
+    EventType,
+    now_ms,
+    timestamp,
+)
 from events.position import Located, Page, dense_part, place
 
 PAGE = 1000
@@ -40,6 +51,20 @@ def decode(raw: Sequence[RawEntry] | None) -> list[Entry]:
     return [Entry(raw_id, fields[1], fields[3]) for raw_id, fields in raw or ()]
 
 
+def submitted(data: Mapping[str, JSON]) -> bytes:
+    """The document of a log's first entry.
+
+    Raises:
+        NotStorable: it is over 1 MiB or isn't JSON.
+    """
+    return document(Event(EventType.TASK_SUBMITTED, data), SUBMITTED_ID, now_ms())
+
+
+def after(position: EventId) -> str:
+    """The start of a range that excludes the position; Redis refuses to exclude the highest id there is."""
+    return f"({min(position, EventId(MAX_PART, MAX_PART - 1))}"
+
+
 class EventLog:
     """The logs of all tasks under one key prefix.
 
@@ -52,14 +77,17 @@ class EventLog:
         self._claim = redis.register_script(scripts.CLAIM)
         self._release = redis.register_script(scripts.RELEASE)
 
-    async def create(self, task_id: str, submitted: Mapping[str, JSON], record: Mapping[str, str]) -> None:
+    async def create(self, task_id: str, entry: bytes, record: Mapping[str, str]) -> None:
         """Open a log with its `task.submitted` entry, and the task's hash beside it, at once.
+
+        Args:
+            task_id: of a new task.
+            entry: the document that `submitted` has made.
+            record: the hash's first fields.
 
         Raises:
             TaskExists: the log is there already; nothing of it was changed.
-            NotStorable: the submission is over 1 MiB or isn't JSON.
         """
-        entry = document(Event(EventType.TASK_SUBMITTED, submitted), SUBMITTED_ID, now_ms())
         fields = {"type": EventType.TASK_SUBMITTED, "event": entry}
         pipe = self.redis.pipeline(transaction=True)
         for name, value in record.items():
@@ -124,9 +152,9 @@ class EventLog:
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")  # pragma: no cover
 
-    async def read(self, task_id: str, after: EventId, count: int = PAGE) -> list[Entry]:
+    async def read(self, task_id: str, position: EventId, count: int = PAGE) -> list[Entry]:
         """The entries after an id, oldest first, at most `count` of them."""
-        return decode(await self.redis.xrange(self.keys.log(task_id), f"({after}", "+", count=count))
+        return decode(await self.redis.xrange(self.keys.log(task_id), after(position), "+", count=count))
 
     async def page(self, task_id: str, position: EventId, count: int = PAGE) -> Page:
         """What a reader at `position` gets next, holes and roll-backs found and told.
@@ -141,7 +169,7 @@ class EventLog:
         if not entries:
             return Page([], position, drained=True)
         located = await self.locate(task_id, position)
-        return Page([], located.position, located.notice)
+        return Page([], located.position, located.notice, ended=located.ended)
 
     async def last(self, task_id: str, count: int = 1) -> list[Entry]:
         """The last entries, newest first."""
@@ -176,7 +204,7 @@ class EventLog:
         """
         log, pipe = self.keys.log(task_id), self.redis.pipeline(transaction=True)
         pipe.xrange(log, str(position), str(position))
-        pipe.xrange(log, f"({position}", "+", count=1)
+        pipe.xrange(log, after(position), "+", count=1)
         if position > START:
             pipe.xrevrange(log, f"({position}", "-", count=1)
         pipe.exists(self.keys.tombstone(task_id))

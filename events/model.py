@@ -21,7 +21,8 @@ from events.errors import InvalidCursor
 JSON = Any  # a value that orjson can encode: what users put in, which we never look into
 
 _ID = re.compile(rb"(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,19})")
-_MAX_PART = 2**64 - 1  # Redis Stream ids are two unsigned 64-bit numbers
+MAX_PART = 2**64 - 1
+"""Redis Stream ids are two unsigned 64-bit numbers."""
 
 
 class EventId(NamedTuple):
@@ -45,7 +46,7 @@ class EventId(NamedTuple):
         if match is None:
             raise InvalidCursor
         attempt, seq = int(match[1]), int(match[2])
-        if attempt > _MAX_PART or seq > _MAX_PART:
+        if attempt > MAX_PART or seq > MAX_PART:
             raise InvalidCursor
         return cls(attempt, seq)
 

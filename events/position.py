@@ -49,17 +49,19 @@ class Page:
         position: what the reader has once it has taken the entries.
         notice: what it must be told before anything else.
         drained: whether that was all there is for now.
+        ended: there are no entries, and the reader has the terminal event.
     """
 
     entries: list[Entry]
     position: EventId
     notice: Gap | Rewound | None = None
     drained: bool = False
+    ended: bool = False
 
     @property
-    def terminal(self) -> bool:
-        """Whether the last entry seals the log."""
-        return bool(self.entries) and self.entries[-1].terminal
+    def last(self) -> bool:
+        """Whether nothing can come after it."""
+        return self.entries[-1].terminal if self.entries else self.ended
 
 
 def is_dense(position: EventId, entries: Sequence[Entry]) -> bool:
@@ -100,7 +102,7 @@ def place(
         if own:
             return Located(position, ended=own[0].terminal)
         last = before[0].id
-        return Located(last, Rewound(position, last))
+        return Located(last, Rewound(position, last), ended=before[0].terminal)
     following_id = following[0].id
     # The id just before an entry is below it and above all others, though no entry need bear it.
     just_before = EventId(following_id.attempt, following_id.seq - 1)

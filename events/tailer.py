@@ -100,7 +100,7 @@ class Tailer:
                 return reader.end(UNAVAILABLE)
             position = page.position
             data = self._codec.notice(page.notice) if page.notice else self._codec.entries(page.entries)
-            if page.terminal:
+            if page.last:
                 await reader.send(data)
                 return reader.end()
             if page.drained and tail.join(reader, position):
@@ -187,6 +187,8 @@ class Tailer:
             return tail.end(UNAVAILABLE)
         if located.notice is not None and tail.position == before:
             tail.move(located.position, located.notice)
+            if located.ended:
+                tail.end()
         self._doubtful.discard(task_id)
         return None
 

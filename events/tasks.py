@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from events import scripts
 from events.errors import KeyReused, TaskExists, TaskNotFound, ThreadBusy
 from events.keys import Keys
-from events.log import EventLog, decode
+from events.log import EventLog, decode, submitted
 from events.model import JSON, SUBMITTED_ID, TERMINAL, Entry, EventType, Status, now_ms, parse_timestamp
 
 SUBMIT_DEADLINE_MS = 5_000
@@ -110,6 +110,14 @@ class TaskStore:
             NotStorable: the input is over 1 MiB.
         """
         task_id = submission.task_id
+        entry = submitted(
+            {
+                "graph": submission.graph,
+                "input": submission.input,
+                "thread_id": submission.thread_id,
+                "metadata": submission.metadata,
+            }
+        )
         await self._take_thread(submission)
         pipe = self._redis.pipeline(transaction=False)
         pipe.zadd(self._keys.deadlines, {task_id: now_ms() + SUBMIT_DEADLINE_MS})
@@ -124,12 +132,6 @@ class TaskStore:
             "created_at": submission.created_at,
             "status": Status.QUEUED.value,
             "attempt": "0",
-        }
-        entry = {
-            "graph": submission.graph,
-            "input": submission.input,
-            "thread_id": submission.thread_id,
-            "metadata": submission.metadata,
         }
         # It's there when an earlier try's reply was lost, or an Idempotency-Key finishes a cut-off submit.
         with contextlib.suppress(TaskExists):

@@ -11,7 +11,7 @@ import pytest
 from events.append import MAX_BATCH, MAX_UNWRITTEN, Appender, AttemptWriter
 from events.connect import connect
 from events.keys import Keys
-from events.log import EventLog
+from events.log import EventLog, submitted
 from events.model import START, Event, EventId, EventType
 from tests.support.proxy import Proxy, proxy
 from tests.support.waiting import wait_until
@@ -128,7 +128,7 @@ async def test_many_tasks_share_one_write(log: EventLog, appender: Appender) -> 
     """Fifty tasks append at once; each log is dense and in its own order."""
     task_ids = [f"00000000-0000-7000-8000-{number:012}" for number in range(50)]
     for task_id in task_ids:
-        await log.create(task_id, {}, {"status": "queued"})
+        await log.create(task_id, submitted({}), {"status": "queued"})
     writers = [await writer_of(log, appender, task_id) for task_id in task_ids]
     for number in range(20):
         await asyncio.gather(*(writer.append(Event(EventType.PROGRESS, {"n": number})) for writer in writers))

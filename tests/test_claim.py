@@ -18,7 +18,7 @@ from events.errors import (
     TaskNotFound,
     Waiting,
 )
-from events.log import Claim, EventLog
+from events.log import Claim, EventLog, submitted
 from events.model import START, Event, EventId, EventType
 from events.tasks import Submission, TaskStore
 
@@ -39,7 +39,7 @@ async def test_one_of_eight_concurrent_claims_wins_a_thousand_times(log: EventLo
     """Whatever the interleaving, one claim opens the attempt and seven are told who has it."""
     for number in range(1000):
         task_id = f"00000000-0000-7000-8000-{number:012}"
-        await log.create(task_id, {}, {"status": "queued"})
+        await log.create(task_id, submitted({}), {"status": "queued"})
         claims = (claim(log, task_id, f"owner-{rival}") for rival in range(8))
         outcomes = await asyncio.gather(*claims, return_exceptions=True)
         won = [outcome for outcome in outcomes if isinstance(outcome, Claim)]
@@ -136,7 +136,7 @@ async def test_there_is_no_claim_on_nothing(log: EventLog) -> None:
 async def test_a_log_is_created_once(log: EventLog, task_id: str) -> None:
     """The second create changes nothing of the first."""
     with pytest.raises(TaskExists):
-        await log.create(task_id, {"input": "other"}, {"graph": "other"})
+        await log.create(task_id, submitted({"input": "other"}), {"graph": "other"})
     assert (await log.last(task_id))[0].event["data"]["graph"] == "echo"
     assert await log.redis.hget(log.keys.task(task_id), "graph") == b"echo"  # pyright: ignore[reportGeneralTypeIssues]
 

@@ -27,7 +27,7 @@ from events.append import Appender, AttemptWriter
 from events.connect import connect
 from events.errors import Fenced, Held, LogExpired, Sealed, TaskExists, TaskNotFound
 from events.keys import Keys
-from events.log import EventLog
+from events.log import EventLog, submitted
 from events.model import START, Event, EventId, EventType
 from events.tasks import TaskStore
 
@@ -68,7 +68,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule()
     def create(self) -> None:
         """A log is made once."""
-        creating = self.log.create(self.task_id, {}, {"status": "queued"})
+        creating = self.log.create(self.task_id, submitted({}), {"status": "queued"})
         if self.model.entries and not self.model.expired:
             with pytest.raises(TaskExists):
                 self.runner.run(creating)

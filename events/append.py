@@ -25,7 +25,7 @@ from events.connect import AWAY
 from events.errors import Fenced, NotStorable, QuotaExceeded, Sealed
 from events.keys import Keys
 from events.log import Claim
-from events.model import TERMINAL, Event, EventId, now_ms
+from events.model import TERMINAL, Event, EventId, EventType, now_ms
 
 MAX_BATCH = 500
 """Entries in one write: large enough that the round trip vanishes, small enough that readers see it soon."""
@@ -35,8 +35,8 @@ MAX_UNWRITTEN = 1000
 
 MAX_EVENTS = 100_000
 MAX_LOG_BYTES = 64 * 1024 * 1024
-RESERVE = 2
-"""Entries that the quota keeps free, so that a task that used it up can still be sealed."""
+BEYOND_QUOTA = frozenset({*TERMINAL, EventType.TASK_CANCEL_REQUESTED})
+"""What may be written when the quota is used up: the end, and why it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,8 @@ class AttemptWriter:
         terminal = event.type in TERMINAL
         event_id = EventId(self.claim.started.attempt, self.last.seq + 1)
         raw = self._document(event, event_id, terminal)
-        self._check_quota(event_id, len(raw), terminal)
+        if event.type not in BEYOND_QUOTA:
+            self._check_quota(event_id, len(raw))
         self._bytes += len(raw)
         self.last, self.sealed = event_id, terminal
         self._unwritten += 1
@@ -205,9 +206,8 @@ class AttemptWriter:
                 raise
             return document(dropped(event, error), event_id, now_ms())
 
-    def _check_quota(self, event_id: EventId, size: int, terminal: bool) -> None:
-        reserve = 0 if terminal else RESERVE
-        if event_id.seq > MAX_EVENTS - reserve:
+    def _check_quota(self, event_id: EventId, size: int) -> None:
+        if event_id.seq >= MAX_EVENTS:
             raise QuotaExceeded(f"a task may write {MAX_EVENTS} events")
-        if self._bytes + size > MAX_LOG_BYTES and not terminal:
+        if self._bytes + size > MAX_LOG_BYTES:
             raise QuotaExceeded(f"a task may write {MAX_LOG_BYTES // 2**20} MiB of events")

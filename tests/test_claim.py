@@ -154,13 +154,13 @@ async def test_a_runaway_task_can_still_be_sealed(
     """Past its quota a task can write its end and nothing else."""
     monkeypatch.setattr("events.append.MAX_EVENTS", 10)
     writer = appender.writer(await claim(log, task_id, "me"))
-    for _ in range(6):
+    for _ in range(7):
         await writer.append(Event(EventType.PROGRESS))
     with pytest.raises(QuotaExceeded):
         await writer.append(Event(EventType.PROGRESS))
     await writer.append(SUCCESS)
     await writer.flush()
-    assert (await log.last(task_id))[0].id == EventId(1, 9)
+    assert (await log.last(task_id))[0].id == EventId(1, 10)
 
 
 async def test_bytes_count_towards_the_quota(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -14,11 +14,11 @@ from events.append import Appender
 from events.bells import Bells
 from events.connect import connect
 from events.keys import Keys
-from events.log import EventLog
+from events.log import PAGE, EventLog
 from events.model import START, Entry, EventId
 from events.position import Gap, Rewound
 from events.tail import Tail
-from events.tailer import Tailer
+from events.tailer import RESYNC_SECONDS, Tailer
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, roll_back, write
 from tests.support.logs import lose, settle
@@ -135,6 +135,41 @@ async def test_history_and_live_join_without_loss_or_double(
         assert reader.seqs == list(range(cursor + 1, last + 1))
     assert tailer.watched == 0
     await settle(tasks, task_id)
+
+
+class Meanwhile(EventLog):
+    """A log to which something happens between a read's reply and the reader's next step."""
+
+    happens: Callable[[], Awaitable[None]] | None = None
+
+    async def read(self, task_id: str, position: EventId, count: int = PAGE) -> list[Entry]:
+        """The page as it was before it happened."""
+        page = await super().read(task_id, position, count)
+        if self.happens is not None:
+            happens, self.happens = self.happens, None
+            await happens()
+        return page
+
+
+async def test_a_bell_between_the_last_page_and_the_joining_is_not_lost(
+    redis: Redis, keys: Keys, log: EventLog, appender: Appender, task_id: str
+) -> None:
+    """It rang while nobody had joined; the first who joins is told to look again."""
+    writer = await open_attempt(log, appender, task_id)
+    meanwhile, reader, other = Meanwhile(redis, keys), Collector(), Collector()
+    tailer = Tailer(meanwhile, redis, Plain())
+    await tailer.start()
+
+    async def append_and_wait() -> None:
+        await write(writer, 1)
+        await asyncio.sleep(0.1)  # time for the bell to be heard and acted upon
+
+    async with tailer.follow(task_id, EventId(1, 2), other):
+        pass  # the subscription is up, so that no confirmation of it rings
+    meanwhile.happens = append_and_wait
+    async with tailer.follow(task_id, START, reader):
+        await wait_until(lambda: reader.words == ["0-1", "1-2", "1-3"], RESYNC_SECONDS / 2)
+    await tailer.close()
 
 
 async def test_a_lost_bell_costs_latency_and_no_event(

@@ -178,7 +178,7 @@ class Stack:
         redis = re.sub(r"//[^/@]*@", "//", self._environment["TASKREEL_REDIS_URL"])  # no password
         data = self._options.data_dir.resolve() if self._valkey else redis
         lines = ["everything is up; Ctrl-C stops it", ""]
-        lines += [f"  console  {pod}/  (API: {pod}/docs)" for pod in self._pods]
+        lines += [f"  pod      {pod}  (its API: {pod}/docs)" for pod in self._pods]
         lines += [f"  data     {data}", "", f"  {'name':<10} {'pid':>8} {'port':>6}"]
         for child in self._children:
             pid = child.process.pid if child.process else "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from events.errors import SettingsError
 
 PREFIX = "TASKREEL_"
+
+_PASSWORD = re.compile(r":[^:@/]*@")
 
 
 def _redis_url(value: object) -> object:
@@ -61,4 +64,5 @@ def load() -> Settings:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
         message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{name}={first['input']!r} is wrong. It takes: {message}") from None
+        held = _PASSWORD.sub(":***@", repr(first["input"]))
+        raise SettingsError(f"{name}={held} is wrong. It takes: {message}") from None

@@ -193,6 +193,15 @@ def test_a_wrong_setting_is_told_in_one_line(
     assert "\n" not in message
 
 
+def test_a_password_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong URL is shown without its secret."""
+    monkeypatch.setenv("TASKREEL_REDIS_URL", "redsi://user:hunter2@redis:6379/0")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert "redsi://user:***@redis" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists are comma separated."""
     monkeypatch.setenv("TASKREEL_GRAPHS", "a=b:c, d=e:f,")

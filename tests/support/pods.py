@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -61,19 +62,19 @@ class RunningPod:
 
 
 @contextlib.asynccontextmanager
-async def running_pod(settings: Settings) -> AsyncGenerator[RunningPod]:
-    """A pod on a free port."""
+async def running_pod(settings: Settings, send_buffer: int | None = None) -> AsyncGenerator[RunningPod]:
+    """A pod on a free port; its sockets' send buffers can be made small, so that they are soon full."""
     app = create_app(settings)
     assert isinstance(app, Entrance)
-    config = uvicorn.Config(
-        app, port=0, log_level="error", http="httptools", ws="none", timeout_graceful_shutdown=2
-    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    if send_buffer is not None:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+    config = uvicorn.Config(app, log_level="error", http="httptools", ws="none", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     cast("Any", server).capture_signals = contextlib.nullcontext  # the signals are pytest's
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     await wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=20, limits=limits) as client:
         try:

@@ -67,7 +67,7 @@ async def _belongs_to_live_task(log: EventLog, name: str) -> bool:
     if name == log.keys.deadlines or ":queue:" in name:
         return True
     task_id = name.partition("{")[2].partition("}")[0]
-    if not task_id:
+    if name not in (log.keys.log(task_id), log.keys.task(task_id)):
         return False
     last = await log.last(task_id)
     unsettled = await log.redis.zscore(log.keys.deadlines, task_id) is not None

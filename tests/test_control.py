@@ -195,3 +195,27 @@ async def test_a_worker_that_goes_hands_its_task_to_another(
     assert started["data"]["supersedes"] == [entry.id.seq for entry in before[2:]]
     final = (await pod.client.get(f"/tasks/{task_id}/events?limit=1000&attempts=final")).json()["events"]
     assert sum(event["type"] == "progress" for event in final) == 200
+
+
+async def test_an_answer_may_find_another_worker(pod: RunningPod, settings: Settings) -> None:
+    """The worker that asked is gone; the question, its task and its state are not."""
+    async with running_worker(settings, SPECS):
+        task_id = await pod.submit("asking")
+        await until_status(pod, task_id, "waiting")
+    async with running_worker(settings, SPECS):
+        await pod.client.post(f"/tasks/{task_id}/resume", json={"value": "yes"})
+        done = await until_status(pod, task_id, "succeeded")
+    assert (done["attempt"], done["result"]["items"]) == (2, ["yes"])
+
+
+async def test_a_takeover_runs_no_finished_node_again(
+    pod: RunningPod, settings: Settings, log: EventLog
+) -> None:
+    """The first of two nodes finished under a worker that went; only the second one is run by the next."""
+    async with running_worker(settings, SPECS):
+        task_id = await pod.submit("two_steps", input={"count": 200, "pause": 0.01})
+        await pod.stream(task_id, most=8)
+    async with running_worker(settings, SPECS):
+        await until_status(pod, task_id, "succeeded")
+    completed = [entry.event for entry in await log.read(task_id, START) if entry.type == "node.completed"]
+    assert [event["node"] for event in completed] == ["first", "second"]

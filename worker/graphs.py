@@ -14,6 +14,7 @@ from langgraph.pregel import Pregel
 
 from events.errors import SettingsError
 from events.graphs import GraphDescriptor
+from worker.serde import data_classes
 
 SYNTAX = "NAME=module:attr, such as digest=examples.digest:graph"
 
@@ -64,7 +65,8 @@ def _load(spec: str, checkpointer: BaseCheckpointSaver[Any]) -> Graph:
         found: Any = getattr(module, attribute)
         if inspect.isroutine(found):
             found = found()
-        runnable = _compile(found, checkpointer)
+        # A checkpoint may be rebuilt as what LangGraph lists as harmless, and as this module's data classes.
+        runnable = _compile(found, checkpointer.with_allowlist(data_classes(module_name)))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise SettingsError(f"graph {name!r} cannot be loaded from {target}: {reason}") from error

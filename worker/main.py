@@ -12,8 +12,6 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import Any
 from uuid import uuid4
 
-from langgraph.checkpoint.memory import InMemorySaver
-
 from events.append import Appender
 from events.bells import Bells
 from events.connect import AWAY, connect
@@ -23,6 +21,7 @@ from events.log import EventLog
 from events.queue import Dispatcher, arq_client
 from events.settings import Settings
 from events.tasks import TaskStore
+from worker.checkpoint import RedisSaver
 from worker.graphs import Graph, load_graphs
 from worker.lease import LeaseKeeper
 from worker.queueing import QueueWorker
@@ -41,21 +40,22 @@ async def serve(settings: Settings) -> None:
     Raises:
         SettingsError: a graph can't be loaded; the message is one line and names it.
     """
-    graphs = load_graphs(settings.graphs, InMemorySaver())
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, list(graphs.values())):
+    async with running(settings):
         await stop.wait()
         log.info("stopping: handing tasks back")
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, graphs: list[Graph]) -> AsyncGenerator[Runner]:
+async def running(settings: Settings) -> AsyncGenerator[Runner]:
     """A worker that takes tasks while the context lasts; on leaving, it hands back those it has."""
     keys = Keys(settings.key_prefix)
     redis = connect(settings.redis_url)
+    saver = RedisSaver(redis, keys, ttl_seconds=settings.retention_seconds)
+    graphs = load_graphs(settings.graphs, saver)
     events = EventLog(redis, keys)
     tasks = TaskStore(events, retention_seconds=settings.retention_seconds)
     queue_url, queue = settings.queue_url or settings.redis_url, keys.queue(settings.pool)
@@ -65,7 +65,7 @@ async def running(settings: Settings, graphs: list[Graph]) -> AsyncGenerator[Run
     control = Bells(redis, lambda channel: runner.heard(channel))
     runner = Runner(
         name=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:4]}",
-        graphs={graph.name: graph for graph in graphs},
+        graphs=graphs,
         log=events,
         tasks=tasks,
         appender=appender,
@@ -85,7 +85,7 @@ async def running(settings: Settings, graphs: list[Graph]) -> AsyncGenerator[Run
         control.run(),
         worker.main(),
         Sweeper(tasks, dispatcher).run(),
-        _announce(runner.directory, graphs, settings.pool),
+        _announce(runner.directory, list(graphs.values()), settings.pool),
     ]
     try:
         async with _together(background):

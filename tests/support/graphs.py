@@ -84,7 +84,22 @@ def fanning() -> StateGraph[State]:
     return builder
 
 
+async def first(state: State) -> dict[str, Any]:
+    """Finish at once."""
+    return {"items": [f"first of {state.count}"]}
+
+
+def two_steps() -> StateGraph[State]:
+    """A quick node, then one that counts."""
+    builder = StateGraph(State)
+    builder.add_node("first", cast("Any", first))
+    builder.add_node("second", cast("Any", count))
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "second")
+    return builder
+
+
 SPECS = [
     f"{name}=tests.support.graphs:{name}"
-    for name in ("counting", "failing", "asking", "spilling", "bad_output", "fanning")
+    for name in ("counting", "failing", "asking", "spilling", "bad_output", "fanning", "two_steps")
 ]

@@ -12,13 +12,11 @@ from typing import Any, cast
 import httpx
 import uvicorn
 from httpx_sse import ServerSentEvent, aconnect_sse
-from langgraph.checkpoint.memory import InMemorySaver
 
 from api.app import Entrance, create_app
 from api.pod import Pod
 from events.settings import Settings
 from tests.support.waiting import wait_until
-from worker.graphs import Graph, load_graphs
 from worker.main import running
 from worker.run import Runner
 
@@ -88,12 +86,10 @@ async def running_pod(settings: Settings, send_buffer: int | None = None) -> Asy
 @contextlib.asynccontextmanager
 async def running_worker(settings: Settings, specs: Sequence[str]) -> AsyncGenerator[Runner]:
     """A worker that serves those graphs and has announced them."""
-    graphs: list[Graph] = list(load_graphs(specs, InMemorySaver()).values())
-    async with running(settings, graphs) as runner:
-        directory = runner.directory
-        await wait_until(lambda: _announced(directory, graphs))
+    async with running(settings.model_copy(update={"graphs": list(specs)})) as runner:
+        await wait_until(lambda: _announced(runner))
         yield runner
 
 
-async def _announced(directory: Any, graphs: Sequence[Graph]) -> bool:
-    return all([await directory.get(graph.name) is not None for graph in graphs])
+async def _announced(runner: Runner) -> bool:
+    return all([await runner.directory.get(name) is not None for name in runner.graphs])

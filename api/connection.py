@@ -22,15 +22,13 @@ class Connection:
     """A reader of the tailer's on an ASGI `send`.
 
     Attributes:
-        ended: we ended it; nothing more is sent.
-        cut_off: it was too slow.
+        ended: nothing more is sent: the log has ended, the pod goes, or the client was too slow.
     """
 
-    __slots__ = ("_buffer", "_buffered", "_last", "_send", "_waiting", "cut_off", "ended")
+    __slots__ = ("_buffer", "_buffered", "_last", "_send", "_waiting", "ended")
 
     def __init__(self, send: Send) -> None:
         self.ended = False
-        self.cut_off = False
         self._send: Any = send
         self._waiting: asyncio.Task[None] | None = None
         self._buffer: list[bytes] = []
@@ -96,7 +94,7 @@ class Connection:
         self._buffer.append(data)
         self._buffered += len(data)
         if len(self._buffer) > MAX_BUFFERED_CHUNKS or self._buffered > MAX_BUFFERED_BYTES:
-            self.ended = self.cut_off = True
+            self.ended = True
             self._buffer.clear()
             self._abort()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -24,7 +24,7 @@ def _raw(response: Any, **_: Any) -> Any:
     return response
 
 
-def connect(url: str, *, connections: int = 4, timeout: float = 5, tries: int = 1) -> Redis:
+def connect(url: str, *, connections: int = 4, timeout: float = 5) -> Redis:
     """A client whose stream reads come back raw, and whose connections are few.
 
     Callers beyond `connections` wait for their turn: a command takes well under a millisecond, a connection
@@ -34,17 +34,14 @@ def connect(url: str, *, connections: int = 4, timeout: float = 5, tries: int = 
         url: `redis://`, `rediss://` or `unix://`.
         connections: the most it opens.
         timeout: seconds that a connect or a reply may take. No command of ours blocks.
-        tries: more tries for a command that found Redis away. Only for commands that may run twice.
     """
-    retry = Retry(ExponentialBackoff(cap=0.5, base=0.02) if tries > 1 else NoBackoff(), tries - 1)
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
         timeout=timeout,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
-        retry=retry,
-        retry_on_error=[RedisConnectionError, RedisTimeoutError] if tries > 1 else [],
+        retry=Retry(NoBackoff(), 0),  # who may send a command twice knows it, and does
         health_check_interval=0,
     )
     client = Redis.from_pool(pool)

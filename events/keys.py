@@ -11,6 +11,31 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointKeys:
+    """The keys of one LangGraph thread's checkpoints; a hash tag has them lie in one slot of a Cluster.
+
+    Attributes:
+        points: sorted set: its checkpoints without their values.
+    """
+
+    points: str
+
+    @property
+    def values(self) -> str:
+        """Hash: the channels' values, and the thread's id."""
+        return f"{self.points}:values"
+
+    @property
+    def written(self) -> str:
+        """Set: the heads of the checkpoints that tasks have written to."""
+        return f"{self.points}:written"
+
+    def writes(self, head: bytes) -> str:
+        """Hash: what tasks wrote to that checkpoint."""
+        return f"{self.points}:writes:{head.decode()}"
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """Key names under one prefix; two systems with different prefixes can share a server."""
 
@@ -57,6 +82,15 @@ class Keys:
     def thread(self, thread_id: str) -> str:
         """String: the unfinished task on a LangGraph thread."""
         return f"{self.prefix}:thread:{_digest(thread_id)}"
+
+    def checkpoints(self, thread_id: str) -> CheckpointKeys:
+        """The keys of a LangGraph thread's checkpoints."""
+        return CheckpointKeys(f"{self.prefix}:{{{_digest(thread_id)}}}:cp")
+
+    @property
+    def every_checkpoints(self) -> str:
+        """The pattern of the `points` of all threads."""
+        return f"{self.prefix}:{{*}}:cp"
 
     def idempotency(self, key: str) -> str:
         """String: the task that an Idempotency-Key made, and the digest of its request."""

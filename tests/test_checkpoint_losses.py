@@ -10,9 +10,8 @@ from redis.asyncio import Redis
 from events.connect import connect
 from events.keys import Keys
 from tests.support.checkpoints import checkpoint, ids, names, put, thread
-from tests.support.proxy import Proxy, proxy
+from tests.support.proxy import Proxy, gate, proxy
 from tests.support.waiting import wait_until
-from tests.support.wire import gate
 from worker.checkpoint import RedisSaver
 
 

@@ -30,7 +30,7 @@ from events.connect import connect
 from events.keys import Keys
 from events.model import EventId
 from worker.checkpoint import RedisSaver
-from worker.points import ThreadKeys, field, head_of
+from worker.points import field, head_of
 from worker.serde import StrictSerializer, data_classes
 
 HERE: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
@@ -139,7 +139,7 @@ async def test_a_planted_gadget_never_runs(
 ) -> None:
     """Wherever it stands, it's refused, or comes back as the data it is."""
     gadget = GADGETS[name](f"touch {tmp_path}/ran")
-    at, head = ThreadKeys.of(keys.prefix, "t"), head_of("", "1")
+    at, head = keys.checkpoints("t"), head_of("", "1")
     checkpoint: Any = {"id": "1", "channel_values": {"x": 1}, "channel_versions": {"x": "1"}}
     await saver.aput(HERE, checkpoint, {}, {"x": "1"})
     await saver.aput_writes({"configurable": {**HERE["configurable"], "checkpoint_id": "1"}}, [("x", 1)], "t")

@@ -10,7 +10,8 @@ from events.tasks import TaskStore
 from tests.support.http import code
 from tests.support.logs import seal
 from tests.support.pods import RunningPod, running_pod
-from tests.support.wire import exchange, gate
+from tests.support.proxy import gate
+from tests.support.wire import exchange
 
 GENERATED = re.compile(r"[0-9a-f]{32}")
 

@@ -9,8 +9,9 @@ from events.settings import Settings
 from events.tasks import TaskStore
 from tests.support.logs import ids, lose, plant, seal
 from tests.support.pods import RunningPod, running_pod
+from tests.support.proxy import gate
 from tests.support.waiting import wait_until
-from tests.support.wire import after_retry, gate, listen
+from tests.support.wire import after_retry, listen
 
 
 @pytest.fixture

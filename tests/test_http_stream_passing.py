@@ -13,9 +13,10 @@ from events.settings import Settings
 from events.tasks import TaskStore
 from tests.support.logs import entries, frames, ids, plant, seal
 from tests.support.pods import RunningPod, running_pod
+from tests.support.proxy import gate
 from tests.support.server import free_port
 from tests.support.waiting import wait_until
-from tests.support.wire import EVENT_STREAM, after_retry, assert_passing, gate, listen
+from tests.support.wire import EVENT_STREAM, after_retry, assert_passing, listen
 
 UNKNOWN = "/tasks/01938e5e-0000-7000-8000-000000000000/stream"
 

@@ -25,10 +25,9 @@ from langgraph.checkpoint.base import (
 from redis.asyncio import Redis
 
 from events.connect import AWAY
-from events.keys import Keys
+from events.keys import CheckpointKeys, Keys
 from worker.points import (
     Point,
-    ThreadKeys,
     address,
     config_of,
     head_of,
@@ -56,7 +55,7 @@ class RedisSaver(BaseCheckpointSaver[str]):
 
     Args:
         redis: a plain client; redis-py 5's for a Cluster has no transactions.
-        keys: tell the prefix.
+        keys: what its keys are called.
         ttl_seconds: how long a thread is kept after its last write.
         modules: imported, and their data classes may be rebuilt for every graph; see `data_classes`. What one
             graph alone needs, its loader adds by `with_allowlist`.
@@ -67,7 +66,7 @@ class RedisSaver(BaseCheckpointSaver[str]):
             importlib.import_module(name)
         super().__init__(serde=StrictSerializer(data_classes(*modules)))
         self._redis: Any = redis  # redis-py's annotations know of no bytes
-        self._prefix = keys.prefix
+        self._names_of = keys
         self._ttl = ttl_seconds
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
@@ -179,10 +178,10 @@ class RedisSaver(BaseCheckpointSaver[str]):
             pipe.sadd(target.written, head)
         await self._commit(pipe, target)
 
-    def _keys(self, thread_id: str) -> ThreadKeys:
-        return ThreadKeys.of(self._prefix, thread_id)
+    def _keys(self, thread_id: str) -> CheckpointKeys:
+        return self._names_of.checkpoints(thread_id)
 
-    async def _page(self, keys: ThreadKeys, low: bytes, high: bytes, count: int = -1) -> list[Point]:
+    async def _page(self, keys: CheckpointKeys, low: bytes, high: bytes, count: int = -1) -> list[Point]:
         """The newest points of a range, or all of them, newest first."""
         members: list[bytes] = await self._ask("zrevrangebylex", keys.points, high, low, 0, count)
         return [point_of(self.serde, member) for member in members]
@@ -216,7 +215,7 @@ class RedisSaver(BaseCheckpointSaver[str]):
                 delay = min(delay * 2, 0.5)
                 pipe.command_stack = list(commands)
 
-    async def _commit(self, pipe: Any, keys: ThreadKeys) -> None:
+    async def _commit(self, pipe: Any, keys: CheckpointKeys) -> None:
         """Execute, and put off the end of the whole thread if it comes too near.
 
         A key ends at twice the TTL from when it was made or put off last, and all are put off together. So no
@@ -233,7 +232,7 @@ class RedisSaver(BaseCheckpointSaver[str]):
                 pipe.expire(name, 2 * self._ttl)
             await self._execute(pipe)
 
-    async def _keep(self, keys: ThreadKeys, points: Sequence[Point], kept: Sequence[Point]) -> None:
+    async def _keep(self, keys: CheckpointKeys, points: Sequence[Point], kept: Sequence[Point]) -> None:
         """Delete the other points, and what only they had."""
         if not kept:
             await self._ask("unlink", *await self._names(keys))
@@ -251,7 +250,7 @@ class RedisSaver(BaseCheckpointSaver[str]):
             pipe.hdel(keys.values, *stale)
         await self._execute(pipe)
 
-    async def _names(self, keys: ThreadKeys) -> list[str]:
+    async def _names(self, keys: CheckpointKeys) -> list[str]:
         """Every key that the thread may have."""
         heads: set[bytes] = await self._ask("smembers", keys.written)
         return [keys.points, keys.values, keys.written, *map(keys.writes, heads)]
@@ -259,7 +258,7 @@ class RedisSaver(BaseCheckpointSaver[str]):
     async def _thread_ids(self) -> list[str]:
         """Every thread under the prefix. Redis is asked for all its keys."""
         pipe = self._redis.pipeline(transaction=False)
-        async for name in self._redis.scan_iter(ThreadKeys.every(self._prefix), count=1000, _type="zset"):
-            pipe.hget(ThreadKeys(name.decode()).values, _THREAD)
+        async for name in self._redis.scan_iter(self._names_of.every_checkpoints, count=1000, _type="zset"):
+            pipe.hget(CheckpointKeys(name.decode()).values, _THREAD)
         ids: set[bytes | None] = set(await self._execute(pipe))
         return sorted(thread_id.decode() for thread_id in ids if thread_id)

@@ -8,7 +8,6 @@ range read finds the newest and brings it along.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,41 +27,6 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 as_json = json.JSONEncoder(separators=(",", ":")).encode
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadKeys:
-    """The keys of one thread; they share a hash tag, so that they lie in one slot of a Cluster.
-
-    Attributes:
-        points: sorted set: its checkpoints without their values.
-    """
-
-    points: str
-
-    @classmethod
-    def of(cls, prefix: str, thread_id: str) -> ThreadKeys:
-        """The keys of that thread, under that prefix."""
-        return cls(f"{prefix}:{{{hashlib.sha256(thread_id.encode()).hexdigest()}}}:cp")
-
-    @staticmethod
-    def every(prefix: str) -> str:
-        """The pattern that `points` of all threads under a prefix have."""
-        return f"{prefix}:{{*}}:cp"
-
-    @property
-    def values(self) -> str:
-        """Hash: the channels' values, and the thread's id."""
-        return f"{self.points}:values"
-
-    @property
-    def written(self) -> str:
-        """Set: the heads of the checkpoints that tasks have written to."""
-        return f"{self.points}:written"
-
-    def writes(self, head: bytes) -> str:
-        """Hash: what tasks wrote to that checkpoint."""
-        return f"{self.points}:writes:{head.decode()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+P = TypeVar("P", bound="Proxy")
 
 
 class Proxy:
@@ -63,10 +66,54 @@ class Proxy:
             writer.transport.abort()
 
 
+class Gate(Proxy):
+    """A proxy in front of Redis that can be shut: connections are cut and new ones turned away.
+
+    Attributes:
+        shut: whether it is.
+        refused: how many connections it has turned away.
+    """
+
+    def __init__(self, upstream: int) -> None:
+        super().__init__(upstream)
+        self.shut = False
+        self.refused = 0
+
+    @property
+    def url(self) -> str:
+        """Redis, as seen through it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        """Forward one connection, or turn it away."""
+        if self.shut:
+            self.refused += 1
+            back.transport.abort()
+            return
+        await super().serve(client, back)
+
+    def close(self) -> None:
+        """Cut everything and let nobody in."""
+        self.shut = True
+        self.cut()
+
+
 @contextlib.asynccontextmanager
 async def proxy(upstream: int) -> AsyncGenerator[Proxy]:
     """A proxy in front of a port."""
-    it = Proxy(upstream)
+    async with _serving(Proxy(upstream)) as it:
+        yield it
+
+
+@contextlib.asynccontextmanager
+async def gate(upstream: int) -> AsyncGenerator[Gate]:
+    """An open gate in front of a port."""
+    async with _serving(Gate(upstream)) as it:
+        yield it
+
+
+@contextlib.asynccontextmanager
+async def _serving(it: P) -> AsyncGenerator[P]:
     server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
     it.port = server.sockets[0].getsockname()[1]
     try:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.support.pods import RunningPod
-from tests.support.proxy import Proxy
 
 EVENT_STREAM = {"Accept": "text/event-stream"}
 _RETRY = re.compile(rb"retry: (\d+)\n\n")
@@ -88,49 +87,3 @@ async def exchange(pod: RunningPod, request: bytes) -> bytes:
     finally:
         writer.close()
         await writer.wait_closed()
-
-
-class Gate(Proxy):
-    """A proxy in front of Redis that can be shut: connections are cut and new ones turned away.
-
-    Attributes:
-        shut: whether it is.
-        refused: how many connections it has turned away.
-    """
-
-    def __init__(self, upstream: int) -> None:
-        super().__init__(upstream)
-        self.shut = False
-        self.refused = 0
-
-    @property
-    def url(self) -> str:
-        """Redis, as seen through it."""
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        """Forward one connection, or turn it away."""
-        if self.shut:
-            self.refused += 1
-            back.transport.abort()
-            return
-        await super().serve(client, back)
-
-    def close(self) -> None:
-        """Cut everything and let nobody in."""
-        self.shut = True
-        self.cut()
-
-
-@contextlib.asynccontextmanager
-async def gate(upstream: int) -> AsyncGenerator[Gate]:
-    """An open gate in front of a port."""
-    it = Gate(upstream)
-    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
-    it.port = server.sockets[0].getsockname()[1]
-    try:
-        yield it
-    finally:
-        server.close()
-        it.close()
-        await asyncio.sleep(0)

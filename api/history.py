@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from events.log import PAGE, EventLog
+from events.log import EventLog
 from events.model import Entry, EventId, EventType
+from events.position import Stride
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,13 @@ class History:
         return HistoryPage(documents, following, last.terminal, etag)
 
     async def lines(self, task_id: str, wanted: Selection) -> AsyncIterator[bytes]:
-        """All wanted events there are now, one a line, a thousand lines a chunk."""
+        """All wanted events there are now, one a line, near a megabyte a chunk."""
         superseded = await self._superseded(task_id, wanted)
         everything = wanted.types is None and not superseded
-        position = wanted.after
-        while entries := await self._log.read(task_id, position, PAGE):
+        position, stride = wanted.after, Stride()
+        while entries := await self._log.read(task_id, position, stride.count):
             position = entries[-1].id
+            stride.took(entries)
             lines = [
                 entry.document for entry in entries if everything or _is_wanted(entry, wanted, superseded)
             ]

@@ -28,10 +28,12 @@ from events.log import Claim
 from events.model import TERMINAL, Event, EventId, EventType, now_ms
 
 MAX_BATCH = 500
-"""Entries in one write: large enough that the round trip vanishes, small enough that readers see it soon."""
+MAX_BATCH_BYTES = 1024 * 1024
+"""One write's most: large enough that the round trip vanishes, small enough that readers see it soon."""
 
 MAX_UNWRITTEN = 1000
-"""Entries an attempt may have on the way before its graph has to wait."""
+MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024
+"""What an attempt may have on the way before its graph has to wait."""
 
 MAX_EVENTS = 100_000
 MAX_LOG_BYTES = 64 * 1024 * 1024
@@ -82,13 +84,20 @@ class Appender:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                await self._write([self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))])
+                await self._write(self._take())
+
+    def _take(self) -> list[_Write]:
+        batch, size = list[_Write](), 0
+        while self._queue and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1].document)
+        return batch
 
     async def _write(self, batch: list[_Write]) -> None:
         for write, result in zip(batch, await self._send(batch), strict=True):
             if isinstance(result, ResponseError) and "equal or smaller" in str(result):
                 result = await self._was_written(write)
-            write.writer.wrote(result)
+            write.writer.wrote(len(write.document), result)
 
     async def _send(self, batch: list[_Write]) -> list[Any]:
         """The reply to each entry of a batch; sends it until there is one."""
@@ -143,12 +152,13 @@ class AttemptWriter:
         self.sealed = False
         self._appender = appender
         self._unwritten = 0
+        self._unwritten_bytes = 0
         self._bytes = size
         self._error: Exception | None = None
         self._progress = asyncio.Event()
 
     async def append(self, event: Event) -> EventId:
-        """Give the event an id and send it on its way; waits only if over 1,000 are on theirs.
+        """Give the event an id and send it on its way; waits only if over 1,000 or 4 MiB are on theirs.
 
         An event of a graph's that can't be stored becomes `progress {dropped: true, reason, bytes}`.
 
@@ -158,7 +168,7 @@ class AttemptWriter:
             QuotaExceeded: the log has reached 100,000 events or 64 MiB.
             NotStorable: a terminal event isn't JSON or exceeds 1 MiB.
         """
-        while self._unwritten >= MAX_UNWRITTEN and self._error is None:
+        while self._is_full() and self._error is None:
             self._progress.clear()
             await self._progress.wait()
         self._check()
@@ -170,6 +180,7 @@ class AttemptWriter:
         self._bytes += len(raw)
         self.last, self.sealed = event_id, terminal
         self._unwritten += 1
+        self._unwritten_bytes += len(raw)
         self._appender.put(_Write(self, event_id, event.type, raw))
         return event_id
 
@@ -185,12 +196,16 @@ class AttemptWriter:
         if self._error is not None:
             raise self._error
 
-    def wrote(self, result: bytes | Exception) -> None:
-        """Take what became of the oldest unwritten entry."""
+    def wrote(self, size: int, result: bytes | Exception) -> None:
+        """Take what became of the oldest unwritten entry, which is so large."""
         self._unwritten -= 1
+        self._unwritten_bytes -= size
         if isinstance(result, Exception) and self._error is None:
             self._error = result
         self._progress.set()
+
+    def _is_full(self) -> bool:
+        return self._unwritten >= MAX_UNWRITTEN or self._unwritten_bytes >= MAX_UNWRITTEN_BYTES
 
     def _check(self) -> None:
         if self._error is not None:

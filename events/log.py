@@ -29,10 +29,7 @@ from events.model import (
     now_ms,
     timestamp,
 )
-from events.position import Located, Page, dense_part, place
-
-PAGE = 1000
-"""Entries a read takes at most; one reply of Redis then stays near a megabyte for usual events."""
+from events.position import PAGE, Located, Page, dense_part, place
 
 RawEntry = tuple[bytes, list[bytes]]
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from events.model import START, Entry, EventId
 
+PAGE = 1000
+"""Entries a read takes at most: a reply then stays below a megabyte for usual events."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -62,6 +65,26 @@ class Page:
     def last(self) -> bool:
         """Whether nothing can come after it."""
         return self.entries[-1].terminal if self.entries else self.ended
+
+
+class Stride:
+    """How many entries to read at a time, so that a page is near a megabyte whatever their size.
+
+    Attributes:
+        count: for the next read.
+    """
+
+    PAGE_BYTES = 1024 * 1024
+    FIRST = 64
+
+    def __init__(self) -> None:
+        self.count = self.FIRST
+
+    def took(self, entries: Sequence[Entry]) -> None:
+        """Learn from what the last read brought."""
+        if entries:
+            size = sum([len(entry.document) for entry in entries])
+            self.count = min(max(self.PAGE_BYTES * len(entries) // size, 1), PAGE)
 
 
 def is_dense(position: EventId, entries: Sequence[Entry]) -> bool:

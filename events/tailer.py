@@ -20,9 +20,9 @@ from redis.asyncio import Redis
 from events.bells import Bells
 from events.connect import AWAY
 from events.errors import LogExpired, TaskNotFound
-from events.log import PAGE, EventLog
+from events.log import EventLog
 from events.model import EventId
-from events.position import Page, dense_part
+from events.position import PAGE, Page, Stride, dense_part
 from events.tail import Codec, Reader, Tail
 
 RESYNC_SECONDS = 5.0
@@ -94,11 +94,13 @@ class Tailer:
                 self._bells.ignore(self._keys.bell(task_id))
 
     async def _catch_up(self, task_id: str, tail: Tail, position: EventId, reader: Reader) -> None:
+        stride = Stride()
         while True:
-            page = await self._page(task_id, position)
+            page = await self._page(task_id, position, stride.count)
             if page is None:
                 return reader.end(UNAVAILABLE)
             position = page.position
+            stride.took(page.entries)
             data = self._codec.notice(page.notice) if page.notice else self._codec.entries(page.entries)
             if page.last:
                 await reader.send(data)
@@ -111,12 +113,12 @@ class Tailer:
             if data and not await reader.send(data):
                 return None
 
-    async def _page(self, task_id: str, position: EventId) -> Page | None:
+    async def _page(self, task_id: str, position: EventId, count: int) -> Page | None:
         """The next page; None when Redis stays away, or the log has gone."""
         patience = time.monotonic() + AWAY_SECONDS
         while time.monotonic() < patience:
             try:
-                return await self._log.page(task_id, position)
+                return await self._log.page(task_id, position, count)
             except AWAY:
                 await asyncio.sleep(0.2)
             except (TaskNotFound, LogExpired):

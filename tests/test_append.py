@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from events.append import MAX_BATCH, MAX_UNWRITTEN, Appender, AttemptWriter
+from events.append import MAX_BATCH, MAX_UNWRITTEN, MAX_UNWRITTEN_BYTES, Appender, AttemptWriter
 from events.connect import connect
 from events.keys import Keys
 from events.log import EventLog, submitted
@@ -122,6 +122,28 @@ async def test_a_writer_waits_when_too_much_is_on_the_way(
     await flooding
     await writer.flush()
     assert (await log.last(task_id))[0].id.seq == MAX_UNWRITTEN + 52
+
+
+async def test_large_events_are_not_gathered_without_bound(
+    fragile: Fragile, log: EventLog, task_id: str
+) -> None:
+    """While Redis is away the bytes on their way are bounded too; then they go in writes of a megabyte."""
+    writer = await writer_of(log, fragile.appender, task_id)
+    fragile.proxy.lose = 10**6
+    large = Event(EventType.PROGRESS, {"message": "x" * 200_000})
+
+    async def flood() -> None:
+        for _ in range(40):
+            await writer.append(large)
+
+    flooding = asyncio.create_task(flood())
+    await wait_until(lambda: writer.last.seq * 200_000 > MAX_UNWRITTEN_BYTES)
+    await asyncio.sleep(0.1)
+    assert not flooding.done()
+    fragile.proxy.lose = 0
+    await flooding
+    await writer.flush()
+    assert (await log.last(task_id))[0].id.seq == 42
 
 
 async def test_many_tasks_share_one_write(log: EventLog, appender: Appender) -> None:

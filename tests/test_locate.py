@@ -7,8 +7,8 @@ import pytest
 from events.append import Appender
 from events.errors import LogExpired, TaskNotFound
 from events.log import EventLog
-from events.model import START, EventId
-from events.position import Gap, Located, Rewound
+from events.model import START, Entry, EventId
+from events.position import Gap, Located, Rewound, Stride
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, roll_back, write
 from tests.support.logs import lose, settle
@@ -108,6 +108,16 @@ async def test_pages_are_dense_or_say_why_not(log: EventLog, ten: str) -> None:
     assert told == [
         [1, 2, 3, 4], Gap(I(1, 4), I(1, 6), 1), [6, 7], Gap(I(1, 7), I(1, 9), 1), [9, 10],
     ]  # fmt: skip
+
+
+def test_pages_stay_near_a_megabyte() -> None:
+    """Few large entries at a time, or many small ones; never none, and never over a thousand."""
+    stride = Stride()
+    for size, count in ((100, 1000), (200_000, 5), (3_000_000, 1), (10_000, 104)):
+        stride.took([Entry(b"1-2", b"progress", b"x" * size)] * 3)
+        assert stride.count == count
+    stride.took([])
+    assert stride.count == 104
 
 
 async def test_positions_from_the_end(log: EventLog, ten: str) -> None:

@@ -14,9 +14,9 @@ from events.append import Appender
 from events.bells import Bells
 from events.connect import connect
 from events.keys import Keys
-from events.log import PAGE, EventLog
+from events.log import EventLog
 from events.model import START, Entry, EventId
-from events.position import Gap, Rewound
+from events.position import PAGE, Gap, Rewound
 from events.tail import Tail
 from events.tailer import RESYNC_SECONDS, Tailer
 from events.tasks import TaskStore

@@ -12,7 +12,7 @@ help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp  ## start the whole system: Valkey, a worker, pods on ports 8000 and 8001
-	$(BIN)/taskreel up $(or $(ARGS),--pods 2)
+	$(BIN)/taskreel up --pods 2 $(ARGS)
 
 test: check  ## lint, types and every test; what CI runs
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
@@ -42,6 +42,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the lock names into $(VENV); this takes a moment, once"
 	$(PIP) install --require-hashes -r requirements.txt
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

@@ -31,9 +31,17 @@ def check_input(graph: GraphDescriptor, value: Any) -> None:
     except (Unresolvable, RecursionError):
         return  # the schema refers to what isn't there, or to itself for ever
     if found:
-        paths = ", ".join(sorted({item["path"] or "(the whole)" for item in found}))
+        distinct = [item for place, item in enumerate(found) if item not in found[:place]]
+        paths = ", ".join(sorted({path for item in distinct for path in _paths(item)}))
         detail = f"It fails the schema of GET /graphs/{graph.name} at {paths}."
-        raise Problem(422, "invalid_input", "The input does not fit the graph", detail, {"errors": found})
+        raise Problem(422, "invalid_input", "The input does not fit the graph", detail, {"errors": distinct})
+
+
+def _paths(item: dict[str, Any]) -> list[str]:
+    """What to name: of an object that lacks something, what it lacks."""
+    if item["rule"] == "required":
+        return [f"{item['path']}/{name}" for name in item["expected"]]
+    return [item["path"] or "(the whole)"]
 
 
 def _describe(failure: ValidationError) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def _json(text: str) -> Any:
     except OSError as error:
         raise typer.BadParameter(f"cannot read {text[1:]!r}: {error.strerror}") from None
     except ValueError as error:
-        raise typer.BadParameter(f"it is not JSON: {error}; a file is named by @FILE") from None
+        hint = "a text needs its quotes, '\"yes\"', and a file is named by @FILE"
+        raise typer.BadParameter(f"it is not JSON: {error}; {hint}") from None
 
 
 def _read(name: str) -> bytes:

@@ -7,7 +7,6 @@ terminal's Ctrl-C reaches the supervisor alone, which ends pods and workers, the
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,10 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import httpx
-
 from cli.embedded import EmbeddedValkey, StackError, stop_all
 from cli.guard import Guard
+from cli.probes import check_port, forget_graphs, pod_url, why_not_ready
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 8.0
@@ -144,6 +142,7 @@ class Stack:
         if self._valkey:
             valkey = self._add(Child("valkey", partial(self._valkey.start, self._guard), when="late"))
             self._valkey.wait_ready(valkey, self._pause)
+            forget_graphs(url)
         spawn = partial(self._guard.spawn, environment=self._environment)
         for n in range(options.workers):
             self._add(Child(f"worker-{n + 1}", partial(spawn, self._command("worker"))))
@@ -199,38 +198,6 @@ class Stack:
         heard = self._signals
         processes = [child.process for child in self._children if child.when == when and child.process]
         stop_all(processes, DRAIN_SECONDS, lambda: self._signals > heard)
-
-
-def check_port(host: str, port: int) -> None:
-    """Refuse what a pod could not listen on."""
-    if not 0 < port < 65536:
-        raise StackError(f"there is no port {port}; try another --port")
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
-            probe.bind(address)
-    except (OSError, UnicodeError) as error:
-        raise StackError(f"cannot listen on {host}:{port}: {error.args[-1]}; try another --port") from error
-
-
-def why_not_ready(pod: str, *, graphs: bool) -> str | None:
-    """What the pod at this URL still lacks: an answer, its Redis, or, if asked for, a graph."""
-    try:
-        ready = httpx.get(f"{pod}/readyz", timeout=2, trust_env=False, verify=False)
-        if ready.status_code != 200:
-            return f"{pod}/readyz answers {ready.status_code}"
-        listed = httpx.get(f"{pod}/graphs", timeout=2, trust_env=False, verify=False)
-    except httpx.HTTPError as error:
-        return f"{pod} gives no answer ({error})"
-    wanted = graphs and listed.status_code != 401  # 401: it wants a key, which we don't have
-    return f"{pod}/graphs lists none" if wanted and b'"name"' not in listed.content else None
-
-
-def pod_url(host: str, port: int) -> str:
-    """Where this machine reaches a pod that listens on `host`."""
-    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{near}]:{port}" if ":" in near else f"http://{near}:{port}"
 
 
 def say(line: str) -> None:

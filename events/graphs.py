@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from events.keys import Keys
 from events.model import JSON, now_ms
 
-FORGET_AFTER_MS = 86_400_000
-"""A graph that no worker has announced for a day is no longer listed; in shorter outages its tasks queue."""
+FORGET_AFTER_MS = 3_600_000
+"""A graph that no worker has announced for an hour is not listed; in shorter outages its tasks queue."""
 
 CACHE_SECONDS = 2.0
 

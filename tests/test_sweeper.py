@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
+from typing import cast
 
 import pytest
 
 from events.append import Appender
 from events.log import EventLog
-from events.model import Event, EventType, Status
+from events.model import START, Event, EventType, Status, now_ms
 from events.queue import Dispatcher, arq_client
 from events.settings import Settings
 from events.tasks import TaskStore
@@ -107,3 +108,14 @@ async def test_an_overdue_task_is_run_by_a_worker_nobody_told(
             return (await tasks.get(task_id)).status is Status.SUCCEEDED
 
         await wait_until(done)
+
+
+async def test_a_task_whose_graph_a_worker_lacks_is_offered_again_later(
+    settings: Settings, log: EventLog, task_id: str
+) -> None:
+    """It isn't claimed, and the queue isn't kept busy with it."""
+    async with running_worker(settings, SPECS) as runner:
+        await runner.run_task(task_id)
+    assert [entry.type for entry in await log.read(task_id, START)] == [EventType.TASK_SUBMITTED]
+    deadline = await cast("Awaitable[float]", log.redis.zscore(log.keys.deadlines, task_id))
+    assert deadline > now_ms() + 30_000

@@ -110,6 +110,14 @@ async def test_later_tasks_on_a_thread_see_the_state_of_earlier_ones(pod: Runnin
     assert events[-1]["data"]["result"]["items"] == [1, 2]
 
 
+@pytest.mark.usefixtures("worker")
+async def test_a_graph_whose_state_has_no_schema_runs_all_the_same(pod: RunningPod) -> None:
+    """It takes any input; the worker warned of it when it started."""
+    assert (await pod.client.get("/graphs/opaque")).json()["input_schema"] == {}
+    events = await history(pod, await pod.submit("opaque", input={"count": 1}))
+    assert events[-1]["data"]["result"] == {"count": 2}
+
+
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [

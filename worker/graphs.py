@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import StateGraph
@@ -15,6 +16,10 @@ from langgraph.pregel import Pregel
 from events.errors import SettingsError
 from events.graphs import GraphDescriptor
 from worker.serde import data_classes
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 SYNTAX = "NAME=module:attr, such as digest=examples.digest:graph"
 
@@ -26,36 +31,28 @@ class Graph:
     Attributes:
         name: under which tasks name it.
         runnable: compiled, with this worker's checkpointer.
-        description: the first paragraph of its own docstring, or of its module's.
+        descriptor: what pods must know of it.
     """
 
     name: str
     runnable: Pregel[Any, Any, Any, Any]
-    description: str
-
-    def describe(self, pool: str) -> GraphDescriptor:
-        """What pods must know of it."""
-        return GraphDescriptor(
-            name=self.name,
-            description=self.description,
-            input_schema=self.runnable.get_input_jsonschema(),
-            mermaid=self.runnable.get_graph().draw_mermaid(),
-            pool=pool,
-        )
+    descriptor: GraphDescriptor
 
 
-def load_graphs(specs: Sequence[str], checkpointer: BaseCheckpointSaver[Any]) -> Mapping[str, Graph]:
-    """Import the graphs that the setting names.
+def load_graphs(
+    specs: Sequence[str], checkpointer: BaseCheckpointSaver[Any], pool: str = "default"
+) -> Mapping[str, Graph]:
+    """Import the graphs that the setting names, for a pool of workers.
 
     Raises:
         SettingsError: one line that names the graph that can't be loaded, and why.
     """
     if not specs:
         raise SettingsError(f"TASKREEL_GRAPHS is empty: name at least one graph as {SYNTAX}")
-    return {graph.name: graph for graph in (_load(spec, checkpointer) for spec in specs)}
+    return {graph.name: graph for graph in (_load(spec, checkpointer, pool) for spec in specs)}
 
 
-def _load(spec: str, checkpointer: BaseCheckpointSaver[Any]) -> Graph:
+def _load(spec: str, checkpointer: BaseCheckpointSaver[Any], pool: str) -> Graph:
     name, equals, target = spec.partition("=")
     module_name, colon, attribute = target.partition(":")
     if not (name and equals and module_name and colon and attribute):
@@ -67,10 +64,32 @@ def _load(spec: str, checkpointer: BaseCheckpointSaver[Any]) -> Graph:
             found = found()
         # A checkpoint may be rebuilt as what LangGraph lists as harmless, and as this module's data classes.
         runnable = _compile(found, checkpointer.with_allowlist(data_classes(module_name)))
+        return Graph(name, runnable, _describe(name, runnable, _first_paragraph(module.__doc__), pool))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise SettingsError(f"graph {name!r} cannot be loaded from {target}: {reason}") from error
-    return Graph(name, runnable, _first_paragraph(module.__doc__))
+
+
+def _describe(
+    name: str, runnable: Pregel[Any, Any, Any, Any], description: str, pool: str
+) -> GraphDescriptor:
+    schema, mermaid = runnable.get_input_jsonschema, runnable.get_graph().draw_mermaid
+    return GraphDescriptor(
+        name=name,
+        description=description,
+        input_schema=_or_without(schema, {}, f"graph {name!r} takes any input, for it has no schema"),
+        mermaid=_or_without(mermaid, "", f"graph {name!r} has no drawing"),
+        pool=pool,
+    )
+
+
+def _or_without(make: Callable[[], T], default: T, consequence: str) -> T:
+    """A state may hold types that no schema can tell; the graph runs all the same."""
+    try:
+        return make()
+    except Exception as error:
+        log.warning("%s: %s", consequence, str(error).splitlines()[0])
+        return default
 
 
 def _compile(found: Any, checkpointer: BaseCheckpointSaver[Any]) -> Pregel[Any, Any, Any, Any]:

@@ -15,14 +15,14 @@ from uuid import uuid4
 from events.append import Appender
 from events.bells import Bells
 from events.connect import AWAY, connect
-from events.graphs import GraphDirectory
+from events.graphs import GraphDescriptor, GraphDirectory
 from events.keys import Keys
 from events.log import EventLog
 from events.queue import Dispatcher, arq_client
 from events.settings import Settings
 from events.tasks import TaskStore
 from worker.checkpoint import RedisSaver
-from worker.graphs import Graph, load_graphs
+from worker.graphs import load_graphs
 from worker.lease import LeaseKeeper
 from worker.queueing import QueueWorker
 from worker.run import Runner
@@ -55,7 +55,7 @@ async def running(settings: Settings) -> AsyncGenerator[Runner]:
     keys = Keys(settings.key_prefix)
     redis = connect(settings.redis_url)
     saver = RedisSaver(redis, keys, ttl_seconds=settings.retention_seconds)
-    graphs = load_graphs(settings.graphs, saver)
+    graphs = load_graphs(settings.graphs, saver, settings.pool)
     events = EventLog(redis, keys)
     tasks = TaskStore(events, retention_seconds=settings.retention_seconds)
     queue_url, queue = settings.queue_url or settings.redis_url, keys.queue(settings.pool)
@@ -85,7 +85,7 @@ async def running(settings: Settings) -> AsyncGenerator[Runner]:
         control.run(),
         worker.main(),
         Sweeper(tasks, dispatcher).run(),
-        _announce(runner.directory, list(graphs.values()), settings.pool),
+        _announce(runner.directory, [graph.descriptor for graph in graphs.values()]),
     ]
     try:
         async with _together(background):
@@ -113,8 +113,7 @@ async def _together(background: Sequence[Coroutine[Any, Any, None]]) -> AsyncGen
             loop.cancel()
 
 
-async def _announce(directory: GraphDirectory, graphs: list[Graph], pool: str) -> None:
-    descriptors = [graph.describe(pool) for graph in graphs]
+async def _announce(directory: GraphDirectory, descriptors: Sequence[GraphDescriptor]) -> None:
     while True:
         try:
             await directory.announce(descriptors)

@@ -25,6 +25,9 @@ from worker.lookback import Lookback
 
 log = logging.getLogger(__name__)
 
+UNSERVED_MS = 60_000
+"""How long until a task whose graph this worker lacks is offered again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runner:
@@ -57,6 +60,7 @@ class Runner:
             graph = self.graphs.get(state.record["graph"])
             if graph is None:
                 log.error("task %s wants graph %r, which is not here", task_id, state.record["graph"])
+                await self.tasks.expect(task_id, UNSERVED_MS)
                 return
             await self._claim_and_run(state, Attempt(graph, task_id, state.record["thread_id"]))
         except Sealed:

@@ -10,6 +10,7 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Send, interrupt
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 
 class State(BaseModel):
@@ -99,7 +100,31 @@ def two_steps() -> StateGraph[State]:
     return builder
 
 
+class Opaque:
+    """A type that no JSON Schema can tell."""
+
+
+class OpaqueState(TypedDict, total=False):
+    """A state that holds such a thing."""
+
+    count: int
+    thing: Opaque
+
+
+async def echo(state: OpaqueState) -> dict[str, Any]:
+    """Give the count back."""
+    return {"count": state.get("count", 0) + 1}
+
+
+def opaque() -> StateGraph[OpaqueState]:
+    """A graph without a schema."""
+    builder = StateGraph(OpaqueState)
+    builder.add_node("echo", cast("Any", echo))
+    builder.add_edge(START, "echo")
+    return builder
+
+
 SPECS = [
     f"{name}=tests.support.graphs:{name}"
-    for name in ("counting", "failing", "asking", "spilling", "bad_output", "fanning", "two_steps")
+    for name in ("counting", "failing", "asking", "spilling", "bad_output", "fanning", "two_steps", "opaque")
 ]

@@ -13,6 +13,7 @@ from starlette.types import Receive
 from api import sse
 from api.connection import Connection
 from api.problems import Problem, passing
+from events.background import stop
 from events.connect import AWAY
 from events.control import TaskControl
 from events.errors import AlreadyEnded, TaskNotFound
@@ -60,9 +61,7 @@ class Streams:
 
     async def close(self) -> None:
         """Stop all of it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stop(self._tasks)
         await self._tailer.close()
 
     def refusal(self) -> Problem | None:

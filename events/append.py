@@ -12,7 +12,6 @@ tells which: it's there, so it was ours and is done; or it isn't, so a newer att
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from events.background import stop
 from events.codec import document, dropped
 from events.connect import AWAY
 from events.errors import Fenced, NotStorable, QuotaExceeded, Sealed
@@ -75,9 +75,7 @@ class Appender:
     async def close(self) -> None:
         """Stop sending. Entries not yet acknowledged may or may not be in the log."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await stop([self._task])
 
     async def _run(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator
 
 from redis.asyncio import Redis
 
+from events.background import stop
 from events.bells import Bells
 from events.connect import AWAY
 from events.errors import LogExpired, TaskNotFound
@@ -64,9 +65,7 @@ class Tailer:
 
     async def close(self) -> None:
         """Stop delivering. Readers are left as they are."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stop(self._tasks)
 
     @property
     def watched(self) -> int:

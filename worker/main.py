@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from events.append import Appender
+from events.background import stop
 from events.bells import Bells
 from events.connect import AWAY, connect
 from events.graphs import GraphDescriptor, GraphDirectory
@@ -109,8 +110,7 @@ async def _together(background: Sequence[Coroutine[Any, Any, None]]) -> AsyncGen
     async with asyncio.TaskGroup() as group:
         loops = [group.create_task(loop) for loop in background]
         yield
-        for loop in loops:
-            loop.cancel()
+        await stop(loops)
 
 
 async def _announce(directory: GraphDirectory, descriptors: Sequence[GraphDescriptor]) -> None:

@@ -14,11 +14,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import routes, wishes
-from api.accept import takes_event_stream
 from api.context import RAW_SEND, request_id
 from api.pod import Pod
 from api.problems import Problem, from_error
-from api.stream import StreamEndpoint, passing_stream
+from api.stream import StreamEndpoint, answer_problem
 from events.connect import AWAY
 from events.errors import TaskreelError
 from events.settings import Settings, load
@@ -81,10 +80,7 @@ class Entrance:
 
 
 async def _problem(request: Request, error: Exception) -> Response:
-    problem = from_error(error) or _from_framework(request, error)
-    if problem.passing and takes_event_stream(request.headers.get("accept")):
-        return passing_stream(problem)
-    return problem.response(request_id(request.scope))
+    return answer_problem(from_error(error) or _from_framework(request, error), request)
 
 
 def _from_framework(request: Request, error: Exception) -> Problem:

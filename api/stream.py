@@ -84,6 +84,13 @@ def passing_stream(problem: Problem) -> Response:
     return Response(body, headers=HEADERS, media_type="text/event-stream")
 
 
+def answer_problem(problem: Problem, request: Request) -> Response:
+    """A problem's answer in the manner that suits who asked."""
+    if problem.passing and accept.takes_event_stream(request.headers.get("accept")):
+        return passing_stream(problem)
+    return problem.response(request_id(request.scope))
+
+
 class StreamEndpoint:
     """The ASGI app behind the stream's path. It stands beside FastAPI, not behind its middleware."""
 
@@ -100,8 +107,7 @@ class StreamEndpoint:
             problem = from_error(error)
             if problem is None:
                 raise
-            eager = problem.passing and accept.takes_event_stream(request.headers.get("accept"))
-            response = passing_stream(problem) if eager else problem.response(request_id(scope))
+            response = answer_problem(problem, request)
         response.headers["X-Request-ID"] = request_id(scope)
         await response(scope, receive, send)
 

@@ -78,5 +78,5 @@ class TaskControl:
         await writer.append(Event(EventType.TASK_CANCEL_REQUESTED))
         await writer.append(Event(EventType.TASK_CANCELLED))
         await writer.flush()
-        await self._tasks.settle(task_id, (await self._log.last(task_id))[0])
+        await self._tasks.settle(task_id)
         await self._log.release(claim)

@@ -10,8 +10,7 @@ from events.model import Status
 from events.tasks import TaskState, task_state
 
 _SUMMARY = [
-    "graph", "pool", "thread_id", "metadata", "status", "attempt", "worker",
-    "created_at", "started_at", "ended_at", "cancel_requested_at", "answered",
+    "graph", "thread_id", "metadata", "worker", "created_at", "started_at", "cancel_requested_at", "answered",
 ]  # fmt: skip
 
 _STRIDE = 100

@@ -29,7 +29,7 @@ local id = string.format('%.0f-%.0f', attempt, seq)
 local document = string.format(
   '{"seq":%.0f,"attempt":%.0f,"type":"attempt.started","ts":"%s","data":%s}', seq, attempt, ARGV[3], ARGV[5])
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
-redis.call('HSET', KEYS[2], 'status', 'running', 'attempt', string.format('%.0f', attempt), 'worker', ARGV[4])
+redis.call('HSET', KEYS[2], 'attempt', string.format('%.0f', attempt), 'worker', ARGV[4])
 redis.call('HSETNX', KEYS[2], 'started_at', ARGV[3])
 redis.call('XADD', KEYS[1], id, 'type', 'attempt.started', 'event', document)
 redis.call('PUBLISH', ARGV[7], id)

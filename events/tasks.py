@@ -1,13 +1,13 @@
 """TaskStore: the record beside each log. Submitting, looking up and settling tasks.
 
 The log is the truth and these are its index: whoever finds a sealed log may settle its task, any number of
-times, and a task's status is read from its log's last entry wherever both are at hand.
+times, and a task's status is read from its log's last entry.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -130,7 +130,6 @@ class TaskStore:
             "thread_id": submission.thread_id,
             "metadata": orjson.dumps(submission.metadata).decode(),
             "created_at": submission.created_at,
-            "status": Status.QUEUED.value,
             "attempt": "0",
         }
         # It's there when an earlier try's reply was lost, or an Idempotency-Key finishes a cut-off submit.
@@ -173,16 +172,20 @@ class TaskStore:
         found = await self._redis.exists(self._keys.log(task_id), self._keys.tombstone(task_id))
         return bool(found)
 
-    async def settle(self, task_id: str, terminal: Entry) -> None:
-        """Put all that lies beside a sealed log in order: status, retention, thread. Safe to repeat."""
-        event = terminal.event
-        expires = parse_timestamp(event["ts"]) // 1000 + self.retention_seconds
-        status = TERMINAL[terminal.type]
-        found = await cast("Awaitable[Any]", self._redis.hget(self._keys.task(task_id), "thread_id"))
+    async def settle(self, task_id: str) -> None:
+        """Put all that lies beside a sealed log in order: retention, thread, deadline. Safe to repeat.
+
+        A log that isn't sealed, or has expired, is left as it is.
+        """
+        reading = self._redis.pipeline(transaction=False)
+        reading.hget(self._keys.task(task_id), "thread_id")
+        reading.xrevrange(self._keys.log(task_id), count=1)
+        found, last = await reading.execute()
+        if not last or not (terminal := decode(last)[0]).terminal:
+            return
         thread = found.decode() if found else task_id
+        expires = parse_timestamp(terminal.event["ts"]) // 1000 + self.retention_seconds
         pipe = self._redis.pipeline(transaction=False)
-        fields = {"status": status.value, "ended_at": event["ts"]}
-        pipe.hset(self._keys.task(task_id), mapping=cast("Any", fields))
         pipe.set(self._keys.tombstone(task_id), 1, exat=expires + TOMBSTONE_SECONDS)
         pipe.expireat(self._keys.task(task_id), expires)
         pipe.expireat(self._keys.log(task_id), expires)

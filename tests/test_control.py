@@ -92,7 +92,7 @@ async def test_cancel_and_success_race_to_one_terminal_event(
         await asyncio.gather(succeed(), pod.pod.control.cancel(task_id), return_exceptions=True)
         entries = await log.read(task_id, START)
         assert [entry.terminal for entry in entries].index(True) == len(entries) - 1
-        await tasks.settle(task_id, entries[-1])
+        await tasks.settle(task_id)
 
 
 async def _submit_directly(tasks: TaskStore) -> str:
@@ -112,7 +112,7 @@ async def test_an_ended_task_cannot_be_cancelled(
     await writer.flush()
     with pytest.raises(AlreadyEnded):
         await pod.pod.control.cancel(task_id)
-    await tasks.settle(task_id, (await log.last(task_id))[0])
+    await tasks.settle(task_id)
 
 
 @pytest.mark.usefixtures("worker")

@@ -15,7 +15,7 @@ from events.model import START
 from events.settings import Settings
 from events.tasks import TaskStore
 from tests.support.http import ECHO, code, submit
-from tests.support.logs import SUCCEEDED, attempt, entries, frames, plant, settle
+from tests.support.logs import SUCCEEDED, attempt, entries, frames, plant
 from tests.support.pods import RunningPod, running_pod
 from tests.support.wire import EVENT_STREAM, Wire, after_retry
 
@@ -143,7 +143,7 @@ async def test_a_sealed_task_that_nobody_settled_holds_no_thread(pod: RunningPod
     first = (await submit(pod, thread_id="t")).json()["task_id"]
     await plant(tasks.log, first, ["1-2"], SUCCEEDED)
     assert (await submit(pod, thread_id="t")).status_code == 202
-    await settle(tasks, first)
+    await tasks.settle(first)
 
 
 async def test_a_refused_submit_holds_no_thread(pod: RunningPod) -> None:

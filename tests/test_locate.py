@@ -11,7 +11,7 @@ from events.model import START, Entry, EventId
 from events.position import Gap, Located, Rewound, Stride
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, roll_back, write
-from tests.support.logs import lose, settle
+from tests.support.logs import lose
 
 I = EventId  # noqa: E741 - a table of ids reads better so
 
@@ -80,7 +80,7 @@ async def test_the_terminal_event_ends_a_reader(
     await write(await open_attempt(log, appender, task_id), 1, seal=True)
     assert await log.locate(task_id, I(1, 4)) == Located(I(1, 4), ended=True)
     assert not (await log.locate(task_id, I(1, 3))).ended
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)
 
 
 async def test_unknown_and_expired_are_told_apart(
@@ -90,7 +90,7 @@ async def test_unknown_and_expired_are_told_apart(
     with pytest.raises(TaskNotFound):
         await log.locate("00000000-0000-7000-8000-000000000000", START)
     await write(await open_attempt(log, appender, task_id), 0, seal=True)
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)
     await log.redis.delete(log.keys.log(task_id))
     with pytest.raises(LogExpired):
         await log.locate(task_id, START)

@@ -125,8 +125,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         """Retention passes: the tombstone stays."""
-        terminal = self.runner.run(self.log.last(self.task_id))[0]
-        self.runner.run(self.tasks.settle(self.task_id, terminal))
+        self.runner.run(self.tasks.settle(self.task_id))
         self._redis("DEL", self.log.keys.log(self.task_id))
         self.model.expired = True
 

@@ -10,7 +10,6 @@ from events.append import Appender
 from events.log import EventLog
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, write
-from tests.support.logs import settle
 from tests.support.pods import RunningPod
 
 FRAME = re.compile(rb"id: ([^\n]+)\nevent: [^\n]+\ndata: [^\n]+\n\n")
@@ -43,7 +42,7 @@ async def test_every_cut_of_a_sealed_log_is_made_whole_by_another_pod(
     for count in (90, 120):
         await write(await open_attempt(log, appender, task_id), count)
     await write(await open_attempt(log, appender, task_id), 85, seal=True)
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)
     whole = await whole_log(log, task_id)
     assert len(whole) == 300
     assert frames(await pod.raw(task_id)) == whole
@@ -86,7 +85,7 @@ async def test_twenty_clients_that_break_off_ten_times_get_a_running_task_whole(
             await write(writer, random.randrange(1, 6))
             await asyncio.sleep(0.01)
         await write(writer, 1, seal=attempt == 2)
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)
     whole = await whole_log(log, task_id)
     for got in await asyncio.gather(*clients):
         assert got == whole

@@ -17,7 +17,6 @@ from events.model import Event, EventType
 from events.settings import Settings
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, write
-from tests.support.logs import settle
 from tests.support.pods import RunningPod, running_pod
 from tests.support.waiting import wait_until
 
@@ -89,7 +88,7 @@ async def test_a_client_that_pauses_gets_everything_when_it_reads_on(
     await slow.read_all()
     assert slow.seqs == list(range(3, writer.last.seq + 1))
     slow.writer.close()
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_misses_nothing_when_it_is_back(
@@ -113,4 +112,4 @@ async def test_a_client_that_does_not_read_is_cut_off_and_misses_nothing_when_it
         range(got[-1] + 1, writer.last.seq + 1)
     )
     slow.writer.close()
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)

@@ -19,7 +19,6 @@ from events.queue import Dispatcher, arq_client
 from events.settings import Settings, load
 from events.tasks import Submission, TaskStore
 from tests.support.attempts import open_attempt, write
-from tests.support.logs import settle
 
 
 def submission(thread_id: str | None = None, graph: str = "echo") -> Submission:
@@ -42,11 +41,11 @@ async def test_a_thread_has_one_unfinished_task(tasks: TaskStore, log: EventLog,
     assert caught.value.task_id == first.task_id
     await write(await open_attempt(log, appender, first.task_id), 0, seal=True)
     await tasks.submit(second)
-    await settle(tasks, first.task_id)
+    await tasks.settle(first.task_id)
     with pytest.raises(ThreadBusy):
         await tasks.submit(submission("thread"))
     await write(await open_attempt(log, appender, second.task_id), 0, seal=True)
-    await settle(tasks, second.task_id)
+    await tasks.settle(second.task_id)
     assert not await log.redis.exists(log.keys.thread("thread"))
 
 
@@ -86,10 +85,10 @@ async def test_settling_may_be_repeated(tasks: TaskStore, log: EventLog, appende
     one = submission()
     await tasks.submit(one)
     await write(await open_attempt(log, appender, one.task_id), 1, seal=True)
-    await settle(tasks, one.task_id)
+    await tasks.settle(one.task_id)
     first = await expires_at(log, one.task_id)
     await asyncio.sleep(1.1)
-    await settle(tasks, one.task_id)
+    await tasks.settle(one.task_id)
     assert await expires_at(log, one.task_id) == first
     assert await log.redis.ttl(log.keys.tombstone(one.task_id)) > 60
     assert await log.redis.zscore(log.keys.deadlines, one.task_id) is None
@@ -101,7 +100,7 @@ async def test_an_expired_task_is_not_listed(tasks: TaskStore, log: EventLog, ap
     gone, making = submission(), submission()
     await tasks.submit(gone)
     await write(await open_attempt(log, appender, gone.task_id), 0, seal=True)
-    await settle(tasks, gone.task_id)
+    await tasks.settle(gone.task_id)
     await log.redis.delete(log.keys.log(gone.task_id), log.keys.task(gone.task_id))
     await tasks.submit(making)
     await log.redis.delete(log.keys.log(making.task_id))

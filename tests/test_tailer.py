@@ -21,7 +21,7 @@ from events.tail import Tail
 from events.tailer import RESYNC_SECONDS, Tailer
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, roll_back, write
-from tests.support.logs import lose, settle
+from tests.support.logs import lose
 from tests.support.proxy import Proxy, proxy
 from tests.support.waiting import wait_until
 
@@ -134,7 +134,7 @@ async def test_history_and_live_join_without_loss_or_double(
     for reader, cursor in readers:
         assert reader.seqs == list(range(cursor + 1, last + 1))
     assert tailer.watched == 0
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)
 
 
 class Meanwhile(EventLog):
@@ -236,7 +236,7 @@ async def test_a_redis_that_blinks_is_ridden_out(
     await write(writer, 0, seal=True)
     await following
     assert reader.seqs == list(range(1, 204))
-    await settle(tasks, task_id)
+    await tasks.settle(task_id)
 
 
 async def test_readers_are_sent_home_when_redis_stays_away(

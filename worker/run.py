@@ -64,7 +64,7 @@ class Runner:
                 return
             await self._claim_and_run(state, Attempt(graph, task_id, state.record["thread_id"]))
         except Sealed:
-            await self.tasks.settle(task_id, (await self.log.last(task_id))[0])
+            await self.tasks.settle(task_id)
         except (Held, Waiting, TaskNotFound):
             pass  # another worker has it, a person has to answer first, or its log has expired
         except Fenced:
@@ -159,7 +159,7 @@ class Runner:
         await writer.flush()
         task_id = writer.claim.task_id
         if event.type in TERMINAL:
-            await self.tasks.settle(task_id, (await self.log.last(task_id))[0])
+            await self.tasks.settle(task_id)
         elif event.type is EventType.TASK_INTERRUPTED:
             await self.tasks.unexpect(task_id)
 

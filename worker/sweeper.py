@@ -48,7 +48,7 @@ class Sweeper:
             await self._tasks.forget(task_id)
             return
         if state.last.terminal:
-            await self._tasks.settle(task_id, state.last)
+            await self._tasks.settle(task_id)
         elif state.status is Status.WAITING:
             await self._tasks.unexpect(task_id)
         elif not await self._is_in_hand(state):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import uuid4
 
 from events.append import Appender, AttemptWriter
@@ -16,10 +17,14 @@ def progress(number: int) -> Event:
     return Event(EventType.PROGRESS, {"message": f"step {number} ☃", "current": number})
 
 
-async def open_attempt(log: EventLog, appender: Appender, task_id: str) -> AttemptWriter:
+async def open_attempt(
+    log: EventLog, appender: Appender, task_id: str, worker: str = "test", supersedes: Sequence[int] = ()
+) -> AttemptWriter:
     """The next attempt's writer, whoever had the task before."""
     await log.redis.delete(log.keys.lease(task_id))
-    return appender.writer(await log.claim(task_id, uuid4().hex, worker="test", lease_ms=60_000))
+    started = {"supersedes": list(supersedes)}
+    claim = await log.claim(task_id, uuid4().hex, worker=worker, lease_ms=60_000, started=started)
+    return appender.writer(claim)
 
 
 async def write(writer: AttemptWriter, count: int, *, seal: bool = False) -> None:

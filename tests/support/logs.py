@@ -10,6 +10,7 @@ from events.append import Appender
 from events.log import EventLog
 from events.model import START, TERMINAL, Entry, Event, EventId, EventType, now_ms, timestamp
 from events.tasks import TaskStore
+from tests.support.attempts import open_attempt
 
 SUCCEEDED = Event(EventType.TASK_SUCCEEDED, {"result": {"answer": 42}})
 
@@ -45,12 +46,7 @@ async def lose(log: EventLog, task_id: str, entry_ids: Sequence[str]) -> None:
 async def seal(tasks: TaskStore, task_id: str, entry_id: str) -> None:
     """Plant the terminal entry and settle the task."""
     await plant(tasks.log, task_id, [entry_id], SUCCEEDED)
-    await settle(tasks, task_id)
-
-
-async def settle(tasks: TaskStore, task_id: str) -> None:
-    """Settle a sealed task, as whoever finds it does."""
-    await tasks.settle(task_id, (await tasks.log.last(task_id))[0])
+    await tasks.settle(task_id)
 
 
 async def attempt(
@@ -61,16 +57,12 @@ async def attempt(
     supersedes: Sequence[int] = (),
 ) -> EventId:
     """Write a whole attempt as a worker does, once no other's lease is left; gives its last id."""
-    await tasks.log.redis.delete(tasks.log.keys.lease(task_id))
-    started = {"supersedes": list(supersedes)}
-    owner = f"{task_id} {now_ms()} {len(events)}"
-    claim = await tasks.log.claim(task_id, owner, worker="w1", lease_ms=60_000, started=started)
-    writer = appender.writer(claim)
+    writer = await open_attempt(tasks.log, appender, task_id, worker="w1", supersedes=supersedes)
     for event in events:
         await writer.append(event)
     await writer.flush()
     if events and events[-1].type in TERMINAL:
-        await settle(tasks, task_id)
+        await tasks.settle(task_id)
     return writer.last
 
 

@@ -12,8 +12,8 @@ AGAIN_SECONDS = 0.2
 async def stop(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel tasks and wait until they have ended.
 
-    A cancellation can get lost on its way through a library: on Python 3.11 we have seen a loop of ours go on
-    after one that came in the middle of a Redis command. So it is repeated until it is heard.
+    A cancellation can get lost on its way through a library: `asyncio.wait_for` swallows one that comes as
+    what it waits for ends, before Python 3.12. So it is repeated until it is heard.
     """
     pending = set(tasks)
     while pending:

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: help run test lint types check bench lock clean
+.PHONY: help run test lint types check bench chaos lock clean
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ run: $(VENV)/run.stamp  ## start the whole system: Valkey, a worker, pods on por
 	$(BIN)/taskreel up --pods 2 $(ARGS)
 
 test: check  ## lint, types and every test; what CI runs
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist worksteal --cov --cov-report=term --cov-fail-under=95 $(ARGS)
 
 check: lint types  ## lint and types alone
 
@@ -29,6 +29,9 @@ types: $(VENV)/dev.stamp  ## pyright, strict
 
 bench: $(VENV)/dev.stamp  ## measure: first byte, idle cost, replay
 	$(BIN)/python -m bench $(ARGS)
+
+chaos: $(VENV)/dev.stamp  ## kill, pause, block and cut off what runs, and look at what the logs tell
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (names and hashes only)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --group build pyproject.toml -o requirements.txt $(ARGS)

@@ -27,7 +27,7 @@ _STREAM_PATH = re.compile(r"/tasks/([^/]+)/stream")
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings | None = None) -> ASGIApp:
+def create_app(settings: Settings | None = None) -> Entrance:
     """The application, to be run by uvicorn; without settings they are read from the environment."""
     pod = Pod(settings or load())
 

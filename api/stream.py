@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from api import accept, sse
 from api.connection import Connection
 from api.context import RAW_SEND, request_id
-from api.problems import Problem, from_error
+from api.problems import Problem, from_error, passing
 from api.streams import Streams
 from events.errors import TaskNotFound
 from events.log import EventLog
@@ -122,10 +122,19 @@ class StreamEndpoint:
             raise refusal
         if cursor is None:
             cursor = await self._start(task_id, start)
-        located = await self._log.locate(task_id, cursor)
+        located = await self._locate(task_id, cursor)
         if located.ended and located.notice is None:
             return Response(status_code=204, headers={"Cache-Control": "no-store"})
         return StreamResponse(self._streams, task_id, located, cancel=cancel)
+
+    async def _locate(self, task_id: str, cursor: EventId) -> Located:
+        try:
+            return await self._log.locate(task_id, cursor)
+        except TaskNotFound:
+            if not self._streams.settling:
+                raise
+            detail = "Redis was away; what it lost is being put back."
+            raise passing("settling", "The log is being put in order", detail) from None
 
     async def _start(self, task_id: str, start: str | None) -> EventId:
         if start is None:

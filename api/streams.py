@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 
-from sse_starlette.sse import EventSourceResponse
 from starlette.types import Receive
 
 from api import sse
@@ -28,6 +26,9 @@ _SLICES = 15
 
 class Streams:
     """The pod's open streams.
+
+    Attributes:
+        draining: the pod is going away and opens no more.
 
     Args:
         tailer: what they follow the log by.
@@ -52,17 +53,19 @@ class Streams:
         return sum(len(part) for part in self._slices)
 
     async def start(self) -> None:
-        """Begin to tail, to beat, and to listen for the server's end."""
+        """Begin to tail and to beat."""
         await self._tailer.start()
-        self._tasks = [
-            asyncio.create_task(self._beat(), name="heartbeats"),
-            asyncio.create_task(self._drain_at_exit(), name="drain-at-exit"),
-        ]
+        self._tasks = [asyncio.create_task(self._beat(), name="heartbeats")]
 
     async def close(self) -> None:
         """Stop all of it."""
         await stop(self._tasks)
         await self._tailer.close()
+
+    @property
+    def settling(self) -> bool:
+        """Whether a log that isn't there may be there soon, since Redis was away until just now."""
+        return self._tailer.settling
 
     def refusal(self) -> Problem | None:
         """Why no stream can be opened now, if so."""
@@ -101,7 +104,8 @@ class Streams:
                 await connection.closed(receive)
         finally:
             part.discard(connection)
-        if cancel and not connection.ended:
+        # While the pod drains, whoever balances its load may have cut the client off.
+        if cancel and not (connection.ended or self.draining):
             await self._cancel(task_id)
 
     def drain(self) -> None:
@@ -124,10 +128,3 @@ class Streams:
             await asyncio.sleep(self._tick)
             for connection in list(part):
                 connection.push(sse.HEARTBEAT)
-
-    async def _drain_at_exit(self) -> None:
-        # uvicorn runs lifespan shutdown only once all responses are complete, so that's too late to begin.
-        # sse-starlette knows of the signal: one watcher for the pod here, instead of one for each stream.
-        with contextlib.suppress(asyncio.CancelledError):
-            await EventSourceResponse._listen_for_exit_signal()  # pyright: ignore[reportPrivateUsage]
-            self.drain()

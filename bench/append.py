@@ -10,8 +10,8 @@ import uvloop
 from bench import system
 from bench.figures import Figure, median, nearest_rank
 from bench.logs import Bench, open_bench, progress
-from events.append import AttemptWriter
 from events.bells import Bells
+from events.writer import AttemptWriter
 
 TASKS = 50
 EVENTS_PER_TASK = 2_000

@@ -10,11 +10,12 @@ from redis.asyncio import Redis
 from uuid_utils import uuid7
 
 from bench import system
-from events.append import MAX_EVENTS, Appender, AttemptWriter
+from events.append import Appender
 from events.connect import connect
 from events.keys import Keys
 from events.log import EventLog, submitted
 from events.model import Event, EventType
+from events.writer import MAX_EVENTS, AttemptWriter
 
 LARGEST = MAX_EVENTS
 """Entries in the longest sealed log there can be: the quota's most."""

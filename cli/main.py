@@ -63,33 +63,15 @@ def up(
 @app.command(epilog="Example: taskreel api --host 0.0.0.0 --port 8000")
 def api(host: Host = "127.0.0.1", port: Port = 8000) -> int:
     """Run one pod, for a container. Settings are environment variables, TASKREEL_…"""
-    import uvicorn
-
-    from api.app import create_app
+    from api.server import serve
     from cli import logs
     from events.settings import load
 
     logs.configure()
     try:
-        settings = load()
+        serve(load(), host, port)
     except SettingsError as error:
         return _failed(error, WRONG_SETTING)
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        backlog=4096,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=6,
-    )
     return 0
 
 

@@ -135,6 +135,8 @@ class Stack:
         for port in self._ports:
             check_port(options.host, port)
         self._environment["TASKREEL_REDIS_URL"] = url
+        self._environment.setdefault("TASKREEL_POD_DRAIN_SECONDS", "0")  # no load balancer needs to notice
+        self._environment.setdefault("TASKREEL_DRAIN_SECONDS", "1")  # whose finger is on Ctrl-C waits
         if options.graphs:
             self._environment["TASKREEL_GRAPHS"] = ",".join(options.graphs)
         say("starting…")

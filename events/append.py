@@ -7,75 +7,96 @@ entry can be missing before one that is there.
 
 A write whose reply was lost is sent again. Redis refuses the ids it has, and a look at the first refused id
 tells which: it's there, so it was ours and is done; or it isn't, so a newer attempt has opened.
+
+A Redis that restarts may have lost its last second, claims among it. So entries are remembered until they
+must be on its disk, and what comes first on a new connection puts them back: no entry can follow a loss
+unseen. WAITAOF would tell when they are there, but from Redis 7.4 on, and in Valkey, it answers before an
+everysec disk has anything (https://github.com/redis/redis/issues/13793). So time has to do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from dataclasses import dataclass
-from typing import Any
+import contextlib
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from events import scripts
 from events.background import stop
-from events.codec import document, dropped
-from events.connect import AWAY
-from events.errors import Fenced, NotStorable, QuotaExceeded, Sealed
+from events.connect import AWAY, sibling
+from events.errors import Fenced
 from events.keys import Keys
 from events.log import Claim
-from events.model import TERMINAL, Event, EventId, EventType, now_ms
+from events.model import SUBMITTED_ID, EventId, EventType, now_ms
+from events.unconfirmed import Unconfirmed
+from events.writer import AttemptWriter, Write
+
+log = logging.getLogger(__name__)
 
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 1024 * 1024
 """One write's most: large enough that the round trip vanishes, small enough that readers see it soon."""
 
-MAX_UNWRITTEN = 1000
-MAX_UNWRITTEN_BYTES = 4 * 1024 * 1024
-"""What an attempt may have on the way before its graph has to wait."""
+UNSAFE_SECONDS = 5.0
+"""For how long a write may not be on Redis's disk.
 
-MAX_EVENTS = 100_000
-MAX_LOG_BYTES = 64 * 1024 * 1024
-BEYOND_QUOTA = frozenset({*TERMINAL, EventType.TASK_CANCEL_REQUESTED})
-"""What may be written when the quota is used up: the end, and why it comes."""
+With `appendfsync everysec` that is a second; at a slow disk two, then Redis has its writers wait
+(https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
+"""
 
+LOOK_SECONDS = 0.25
+"""How often the connection is looked at while something is unsafe and nothing is written."""
 
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """One entry on its way."""
-
-    writer: AttemptWriter
-    id: EventId
-    kind: str
-    document: bytes
+T = TypeVar("T")
 
 
 class Appender:
-    """One per process: sends what all its writers append, in order, through one connection at a time."""
+    """One per process: sends what all its writers append, in order, through one connection of its own.
+
+    Args:
+        redis: a client of the log's server.
+        keys: where logs are.
+    """
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
-        self._redis = redis
+        self._redis: Any = sibling(redis, self._restore)
         self._keys = keys
-        self._queue: deque[_Write] = deque()
+        self._queue: deque[Write] = deque()
+        self._sent: Sequence[Write] = ()
+        self._unconfirmed = Unconfirmed()
+        self._connected = False
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._unsafe = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
     def writer(self, claim: Claim, size: int = 0) -> AttemptWriter:
         """The writer of a claimed attempt on a log that holds `size` bytes of documents already."""
-        return AttemptWriter(self, claim, size)
-
-    def put(self, write: _Write) -> None:
-        """Take one entry; it's sent as soon as the write before it is done."""
-        self._queue.append(write)
-        self._wake.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="appender")
+        writer = AttemptWriter(self._put, claim, size)
+        first = Write(writer, SUBMITTED_ID, EventType.TASK_SUBMITTED, claim.submitted)
+        started = Write(writer, claim.started, EventType.ATTEMPT_STARTED, claim.document)
+        self._unconfirmed.add([first, started])
+        return writer
 
     async def close(self) -> None:
         """Stop sending. Entries not yet acknowledged may or may not be in the log."""
-        if self._task is not None:
-            await stop([self._task])
+        await stop(self._tasks)
+        await self._redis.aclose()
+
+    def _put(self, write: Write) -> None:
+        self._queue.append(write)
+        self._wake.set()
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._run(), name="appender"),
+                asyncio.create_task(self._watch(), name="appender-watch"),
+            ]
 
     async def _run(self) -> None:
         while True:
@@ -84,143 +105,120 @@ class Appender:
             while self._queue:
                 await self._write(self._take())
 
-    def _take(self) -> list[_Write]:
-        batch, size = list[_Write](), 0
+    async def _watch(self) -> None:
+        """As long as Redis may lose something, see that the connection is the one it was written on."""
+        while True:
+            await self._unsafe.wait()
+            while self._unconfirmed:
+                looked = time.monotonic()
+                with contextlib.suppress(*AWAY):
+                    await self._redis.ping()
+                    self._unconfirmed.confirm(looked - UNSAFE_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
+            self._unsafe.clear()
+
+    def _take(self) -> list[Write]:
+        batch, size = list[Write](), 0
         while self._queue and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
-            batch.append(self._queue.popleft())
-            size += len(batch[-1].document)
+            write = self._queue.popleft()
+            if write.writer.fenced:
+                continue
+            batch.append(write)
+            size += len(write.document)
         return batch
 
-    async def _write(self, batch: list[_Write]) -> None:
+    async def _write(self, batch: list[Write]) -> None:
+        written = list[Write]()
         for write, result in zip(batch, await self._send(batch), strict=True):
             if isinstance(result, ResponseError) and "equal or smaller" in str(result):
                 result = await self._was_written(write)
+            if not isinstance(result, Exception):
+                written.append(write)
             write.writer.wrote(len(write.document), result)
+        self._sent = ()
+        self._unconfirmed.add(written)
+        self._unsafe.set()
 
-    async def _send(self, batch: list[_Write]) -> list[Any]:
+    async def _send(self, batch: list[Write]) -> list[Any]:
         """The reply to each entry of a batch; sends it until there is one."""
-        delay = 0.01
-        while True:
-            try:
-                return await self._execute(batch)
-            except AWAY:
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 0.5)
-            except ResponseError as error:  # EXECABORT, such as for OOM: nothing of the batch was written
-                return [error] * len(batch)
+        if not self._connected:
+            await self._patiently(self._redis.ping)
+        try:
+            return await self._patiently(lambda: self._execute(batch))
+        except ResponseError as error:  # EXECABORT, such as for OOM: nothing of the batch was written
+            return [error] * len(batch)
 
-    async def _execute(self, batch: list[_Write]) -> list[Any]:
+    async def _execute(self, batch: list[Write]) -> list[Any]:
         pipe = self._redis.pipeline(transaction=True)
         rung: dict[str, EventId] = {}
-        for write in batch:
+        self._sent = live = [write for write in batch if not write.writer.fenced]
+        for write in live:
             task_id = write.writer.claim.task_id
             fields = {"type": write.kind, "event": write.document}
-            pipe.xadd(self._keys.log(task_id), fields, id=str(write.id))  # pyright: ignore[reportArgumentType]
+            pipe.xadd(self._keys.log(task_id), fields, id=str(write.id))
             rung[task_id] = write.id
         for task_id, last in rung.items():
             pipe.publish(self._keys.bell(task_id), str(last))
-        results: list[Any] = await pipe.execute(raise_on_error=False)
-        return results[: len(batch)]
+        results = iter(await pipe.execute(raise_on_error=False) if live else ())
+        return [Fenced(Fenced.__doc__) if write.writer.fenced else next(results) for write in batch]
 
-    async def _was_written(self, write: _Write) -> bytes | Fenced:
+    async def _was_written(self, write: Write) -> bytes | Fenced:
         key, own = self._keys.log(write.writer.claim.task_id), str(write.id)
+        found = await self._patiently(lambda: self._redis.xrange(key, own, own))
+        return found[0][0] if found else Fenced(Fenced.__doc__)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        delay = 0.01
         while True:
             try:
-                found = await self._redis.xrange(key, own, own)
+                return await ask()
             except AWAY:
-                await asyncio.sleep(0.1)
-                continue
-            return found[0][0] if found else Fenced(Fenced.__doc__)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 0.5)
 
+    async def _restore(self, connection: Any) -> None:
+        """Put back what Redis lost of what it has acknowledged, before anything else is written.
 
-class AttemptWriter:
-    """Appends the events of one attempt. Ids are given out here, dense and ascending.
-
-    `append` returns before Redis has answered; an error is raised by the next `append` or `flush`.
-
-    Attributes:
-        claim: the attempt it writes for.
-        last: the id given to the last event.
-        sealed: whether the terminal event was appended.
-    """
-
-    def __init__(self, appender: Appender, claim: Claim, size: int) -> None:
-        self.claim = claim
-        self.last = claim.started
-        self.sealed = False
-        self._appender = appender
-        self._unwritten = 0
-        self._unwritten_bytes = 0
-        self._bytes = size
-        self._error: Exception | None = None
-        self._progress = asyncio.Event()
-
-    async def append(self, event: Event) -> EventId:
-        """Give the event an id and send it on its way; waits only if over 1,000 or 4 MiB are on theirs.
-
-        An event of a graph's that can't be stored becomes `progress {dropped: true, reason, bytes}`.
-
-        Raises:
-            Fenced: a newer attempt has opened.
-            Sealed: the terminal event was appended before.
-            QuotaExceeded: the log has reached 100,000 events or 64 MiB.
-            NotStorable: a terminal event isn't JSON or exceeds 1 MiB.
+        An attempt that isn't the newest any more is fenced. If what is on its way has entries of such a one,
+        the connection fails, so that the rest is sent without them.
         """
-        while self._is_full() and self._error is None:
-            self._progress.clear()
-            await self._progress.wait()
-        self._check()
-        terminal = event.type in TERMINAL
-        event_id = EventId(self.claim.started.attempt, self.last.seq + 1)
-        raw = self._document(event, event_id, terminal)
-        if event.type not in BEYOND_QUOTA:
-            self._check_quota(event_id, len(raw))
-        self._bytes += len(raw)
-        self.last, self.sealed = event_id, terminal
-        self._unwritten += 1
-        self._unwritten_bytes += len(raw)
-        self._appender.put(_Write(self, event_id, event.type, raw))
-        return event_id
+        self._connected = True
+        live = [write for write in self._sent if not write.writer.fenced]
+        written = self._unconfirmed.by_writer(live)
+        if written:
+            await self._restore_all(connection, written)
+        if any(write.writer.fenced for write in self._sent):
+            raise RedisConnectionError("an attempt that was sending is fenced")
 
-    async def flush(self) -> None:
-        """Wait until all that was appended is in the log.
+    async def _restore_all(self, connection: Any, written: Mapping[AttemptWriter, Sequence[Write]]) -> None:
+        commands = [self._restoring(writer.claim, writes) for writer, writes in written.items()]
+        await connection.send_packed_command(connection.pack_commands(commands))
+        counts: dict[AttemptWriter, int] = {writer: await connection.read_response() for writer in written}
+        fenced = {writer for writer, count in counts.items() if count < 0}
+        sent = Counter(write.writer for write in self._sent)
+        lost = [writer for writer, count in counts.items() if count > sent[writer]]
+        self._unconfirmed.restored(lost=bool(lost), fenced=fenced)
+        for writer in fenced:
+            writer.fail(Fenced(Fenced.__doc__))
+        await self._tell_others(connection, lost)
 
-        Raises:
-            Fenced: it is not, because a newer attempt has opened.
-        """
-        while self._unwritten and self._error is None:
-            self._progress.clear()
-            await self._progress.wait()
-        if self._error is not None:
-            raise self._error
+    def _restoring(self, claim: Claim, writes: Sequence[Write]) -> tuple[str | bytes, ...]:
+        task_id, name = claim.task_id, self._keys
+        keys = (name.log(task_id), name.task(task_id), name.lease(task_id), name.tombstone(task_id))
+        about = (claim.owner, str(claim.started.attempt), name.bell(task_id))
+        record = (str(len(claim.record)), *claim.record)
+        entries = [part for write in writes for part in (bytes(write.id), write.kind, write.document)]
+        return ("EVAL", scripts.RESTORE, str(len(keys)), *keys, *about, *record, *entries)
 
-    def wrote(self, size: int, result: bytes | Exception) -> None:
-        """Take what became of the oldest unwritten entry, which is so large."""
-        self._unwritten -= 1
-        self._unwritten_bytes -= size
-        if isinstance(result, Exception) and self._error is None:
-            self._error = result
-        self._progress.set()
-
-    def _is_full(self) -> bool:
-        return self._unwritten >= MAX_UNWRITTEN or self._unwritten_bytes >= MAX_UNWRITTEN_BYTES
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-        if self.sealed:
-            raise Sealed(Sealed.__doc__)
-
-    def _document(self, event: Event, event_id: EventId, terminal: bool) -> bytes:
-        try:
-            return document(event, event_id, now_ms())
-        except NotStorable as error:
-            if terminal:
-                raise
-            return document(dropped(event, error), event_id, now_ms())
-
-    def _check_quota(self, event_id: EventId, size: int) -> None:
-        if event_id.seq >= MAX_EVENTS:
-            raise QuotaExceeded(f"a task may write {MAX_EVENTS} events")
-        if self._bytes + size > MAX_LOG_BYTES:
-            raise QuotaExceeded(f"a task may write {MAX_LOG_BYTES // 2**20} MiB of events")
+    async def _tell_others(self, connection: Any, restored: Sequence[AttemptWriter]) -> None:
+        """List the tasks again, and have a sweeper look at them: a terminal event may have been put back."""
+        if not restored:
+            return
+        log.warning("Redis had lost the ends of %d logs; they were put back", len(restored))
+        tasks = [writer.claim.task_id for writer in restored]
+        listed = [part for task_id in tasks for part in ("0", task_id)]
+        overdue = [part for task_id in tasks for part in (str(now_ms()), task_id)]
+        commands = [("ZADD", self._keys.index, *listed), ("ZADD", self._keys.deadlines, *overdue)]
+        await connection.send_packed_command(connection.pack_commands(commands))
+        for _ in commands:
+            await connection.read_response()

@@ -7,6 +7,8 @@ takes a lock and builds a dict for each message, and subscribes one call at a ti
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -25,6 +27,9 @@ class Bells:
         redis: where to connect to; the connection isn't taken from its pool.
         rung: called with a channel's name when it rings, and once when its subscription begins to hold.
         reconnected: called after each reconnect, when anything may have been missed.
+
+    Attributes:
+        renewed_at: of the last reconnect, on the monotonic clock; infinite while the connection is lost.
     """
 
     def __init__(
@@ -37,6 +42,7 @@ class Bells:
         self._have: set[str] = set()
         self._changed = asyncio.Event()
         self._heard = True
+        self.renewed_at = -math.inf
 
     def listen(self, channel: str) -> None:
         """Hear that channel from soon on; `rung` is called when the subscription holds."""
@@ -54,7 +60,7 @@ class Bells:
         while True:
             connection: Any = cast("Any", self._redis.connection_pool).make_connection()
             await self._use(connection, renewed)
-            renewed = True
+            renewed, self.renewed_at = True, math.inf
             await asyncio.sleep(0.2)
 
     async def _use(self, connection: Any, renewed: bool) -> None:
@@ -63,8 +69,10 @@ class Bells:
             connection.socket_timeout = None  # a bell may be silent for as long as it likes
             self._have.clear()
             self._changed.set()
-            if renewed and self._reconnected is not None:
-                self._reconnected()
+            if renewed:
+                self.renewed_at = time.monotonic()
+                if self._reconnected is not None:
+                    self._reconnected()
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._subscribe(connection), name="bells-subscribe")
                 group.create_task(self._hear(connection), name="bells-hear")

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio import (
+    BlockingConnectionPool,
+    Connection,
+    ConnectionPool,
+    Redis,
+    SSLConnection,
+    UnixDomainSocketConnection,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -71,7 +78,49 @@ def _raw(response: Any, **_: Any) -> Any:
     return response
 
 
-def connect(url: str, *, connections: int = 4, timeout: float = 5) -> Redis:
+class _FairPool(BlockingConnectionPool):
+    """Callers get connections in the order in which they asked.
+
+    redis-py hands a connection that is given back to whoever asks first, so that with as many busy callers as
+    connections the others wait until they time out.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._turns = asyncio.Semaphore(self.max_connections)
+
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:
+        """A connection that is up.
+
+        Raises:
+            redis.exceptions.ConnectionError: there is none, or the caller's turn didn't come in time.
+        """
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise RedisConnectionError("No connection available.") from None
+        connection = self.get_available_connection()
+        try:
+            await self.ensure_connection(connection)
+        except BaseException:
+            await self.release(connection)
+            raise
+        return connection
+
+    async def release(self, connection: Any) -> None:
+        """Give a connection back."""
+        await ConnectionPool.release(self, connection)
+        self._turns.release()
+
+
+Connected = Callable[[Any], Awaitable[None]]
+"""Called with each new connection before its first command; the connection speaks redis-py's protocol."""
+
+
+def connect(
+    url: str, *, connections: int = 4, timeout: float = 5, connected: Connected | None = None
+) -> Redis:
     """A client whose stream reads come back raw, and whose connections are few.
 
     Callers beyond `connections` wait for their turn: a command takes well under a millisecond, a connection
@@ -81,8 +130,9 @@ def connect(url: str, *, connections: int = 4, timeout: float = 5) -> Redis:
         url: `redis://`, `rediss://` or `unix://`.
         connections: the most it opens.
         timeout: seconds that a connect or a reply may take. No command of ours blocks.
+        connected: puts right on a new connection what the loss of an old one may have meant.
     """
-    pool = BlockingConnectionPool.from_url(
+    pool = _FairPool.from_url(
         url,
         max_connections=connections,
         timeout=timeout,
@@ -90,8 +140,38 @@ def connect(url: str, *, connections: int = 4, timeout: float = 5) -> Redis:
         socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),  # who may send a command twice knows it, and does
         health_check_interval=0,
+        redis_connect_func=None if connected is None else _greeting(connected),
     )
     pool.connection_class = _HEARD[pool.connection_class]  # pyright: ignore[reportAttributeAccessIssue]
+    return _client(pool)
+
+
+def sibling(redis: Redis, connected: Connected | None = None) -> Redis:
+    """Another client of the same server, with one connection of its own."""
+    pool: Any = redis.connection_pool
+    options: dict[str, Any] = {
+        **pool.connection_kwargs,
+        "connection_class": pool.connection_class,
+        "max_connections": 1,
+        "timeout": pool.timeout,
+        "redis_connect_func": None if connected is None else _greeting(connected),
+    }
+    return _client(_FairPool(**options))
+
+
+def _greeting(connected: Connected) -> Callable[[Any], Awaitable[None]]:
+    async def greet(connection: Any) -> None:
+        try:
+            await connection.on_connect()
+            await connected(connection)
+        except BaseException:
+            await connection.disconnect(nowait=True)  # else it would be used as it is
+            raise
+
+    return greet
+
+
+def _client(pool: BlockingConnectionPool) -> Redis:
     client = Redis.from_pool(pool)
     # redis-py makes a dict of each entry and a list of each reply; the log wants neither.
     for command in ("XRANGE", "XREVRANGE", "XREAD"):

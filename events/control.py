@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from typing import cast
-from uuid import uuid4
 
 from events import scripts
 from events.append import Appender
 from events.codec import to_json
 from events.errors import AlreadyEnded, Fenced, Held, Moved, NotWaiting, Sealed
-from events.model import JSON, Event, EventType, now_ms, timestamp
+from events.model import JSON, EventType, now_ms, timestamp
 from events.queue import Dispatcher
+from events.sealing import CANCELLED, seal
 from events.tasks import SUBMIT_DEADLINE_MS, TaskState, TaskStore
-
-SEALING_LEASE_MS = 5_000
 
 
 class TaskControl:
@@ -46,10 +44,11 @@ class TaskControl:
         await cast("Awaitable[int]", wish)
         await self._tasks.expect(task_id, SUBMIT_DEADLINE_MS)
         try:
-            await self._seal(task_id)
+            await seal(self._tasks, self._appender, task_id, CANCELLED, worker="cancel")
         except (Held, Moved, Fenced):
             await redis.publish(keys.control(task_id), "cancel")
         except Sealed:
+            await self._tasks.settle(task_id)  # the deadline that was set above is needed no more
             raise AlreadyEnded(AlreadyEnded.__doc__) from None
 
     async def answer(self, state: TaskState, interrupt_id: str | None, value: JSON) -> None:
@@ -57,26 +56,18 @@ class TaskControl:
 
         Args:
             state: of the task.
-            interrupt_id: which question it answers, if there are several.
+            interrupt_id: which question it answers; None if there is but one.
             value: what `interrupt()` returns in the graph.
 
         Raises:
             NotWaiting: it doesn't wait, or was answered before.
         """
+        if state.last.type is not EventType.TASK_INTERRUPTED:
+            raise NotWaiting(NotWaiting.__doc__)
         keys = [self._log.keys.log(state.task_id), self._log.keys.task(state.task_id)]
-        answer = to_json({"interrupt_id": interrupt_id, "value": value})
+        question = interrupt_id or state.last.event["data"]["interrupts"][0]["id"]
+        answer = to_json({"interrupt_id": question, "value": value})
         if not await self._answer(keys=keys, args=[answer]):
             raise NotWaiting(NotWaiting.__doc__)
         await self._tasks.expect(state.task_id, SUBMIT_DEADLINE_MS)
         await self._dispatcher.dispatch(state.task_id, state.record["pool"])
-
-    async def _seal(self, task_id: str) -> None:
-        """Claim a task that nobody has and end it. There is one way to write: as the newest attempt."""
-        owner = f"cancel:{uuid4().hex}"
-        claim = await self._log.claim(task_id, owner, worker="cancel", lease_ms=SEALING_LEASE_MS)
-        writer = self._appender.writer(claim)
-        await writer.append(Event(EventType.TASK_CANCEL_REQUESTED))
-        await writer.append(Event(EventType.TASK_CANCELLED))
-        await writer.flush()
-        await self._tasks.settle(task_id)
-        await self._log.release(claim)

@@ -75,7 +75,9 @@ class TaskIndex:
         pipe = self._redis.pipeline(transaction=False)
         for task_id in task_ids:
             pipe.zscore(self._keys.deadlines, task_id)
-        scores = await pipe.execute() if task_ids else []
-        gone = [task_id for task_id, score in zip(task_ids, scores, strict=True) if score is None]
+            pipe.exists(self._keys.log(task_id))  # it may have been made, run and settled since it was read
+        found = await pipe.execute() if task_ids else []
+        kept = zip(task_ids, found[::2], found[1::2], strict=True)
+        gone = [task_id for task_id, score, there in kept if score is None and not there]
         if gone:
             await self._redis.zrem(self._keys.index, *gone)

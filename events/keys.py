@@ -30,6 +30,11 @@ class CheckpointKeys:
         """Set: the heads of the checkpoints that tasks have written to."""
         return f"{self.points}:written"
 
+    @property
+    def fence(self) -> str:
+        """String: the newest attempt that may write there, as `<task id> <attempt>`."""
+        return f"{self.points}:fence"
+
     def writes(self, head: bytes) -> str:
         """Hash: what tasks wrote to that checkpoint."""
         return f"{self.points}:writes:{head.decode()}"

@@ -36,11 +36,28 @@ RawEntry = tuple[bytes, list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A won attempt: the right to append, until a later claim."""
+    """A won attempt: the right to append, until a later claim.
+
+    Attributes:
+        task_id: the task.
+        owner: the token that holds the lease.
+        started: the id of its `attempt.started`.
+        document: of that entry.
+        submitted: the document of the log's first entry.
+        record: the task's hash, as fields and values.
+    """
 
     task_id: str
     owner: str
     started: EventId
+    document: bytes
+    submitted: bytes
+    record: Sequence[bytes]
+
+    @property
+    def running_since(self) -> str:
+        """RFC 3339: when the task began to run, or went on after its last answer."""
+        return self.record[self.record.index(b"running_since") + 1].decode()
 
 
 def decode(raw: Sequence[RawEntry] | None) -> list[Entry]:
@@ -71,6 +88,7 @@ class EventLog:
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self.redis = redis
         self.keys = keys
+        self._create = redis.register_script(scripts.CREATE)
         self._claim = redis.register_script(scripts.CLAIM)
         self._release = redis.register_script(scripts.RELEASE)
 
@@ -85,16 +103,10 @@ class EventLog:
         Raises:
             TaskExists: the log is there already; nothing of it was changed.
         """
-        fields = {"type": EventType.TASK_SUBMITTED, "event": entry}
-        pipe = self.redis.pipeline(transaction=True)
-        for name, value in record.items():
-            pipe.hsetnx(self.keys.task(task_id), name, value)
-        pipe.xadd(self.keys.log(task_id), fields, id=str(SUBMITTED_ID))  # pyright: ignore[reportArgumentType]
-        results = await pipe.execute(raise_on_error=False)
-        if isinstance(results[-1], Exception):
-            if "equal or smaller" in str(results[-1]):
-                raise TaskExists(f"task {task_id} was created before")
-            raise results[-1]
+        keys = [self.keys.log(task_id), self.keys.task(task_id)]
+        args = [entry, *(part for field in record.items() for part in field)]
+        if not await self._create(keys=keys, args=args):
+            raise TaskExists(f"task {task_id} was created before")
 
     async def claim(
         self,
@@ -126,7 +138,8 @@ class EventLog:
         answer = await self._claim_patiently(keys, args)
         match answer[0]:
             case b"claimed":
-                return Claim(task_id, owner, EventId.parse(answer[1]))
+                _, first, *rest = cast("Any", answer)
+                return Claim(task_id, owner, EventId.parse(first), *rest)
             case b"absent":
                 raise TaskNotFound
             case b"held":

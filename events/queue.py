@@ -6,7 +6,7 @@ the sweeper, so nothing here has to be exactly-once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from datetime import datetime
 from typing import cast
 
 import orjson
@@ -17,6 +17,9 @@ from redis.asyncio import Redis
 
 from events.connect import connect
 from events.keys import Keys
+
+EXPIRES_SECONDS = 86_400
+"""How long arq keeps a dispatch that nobody takes."""
 
 FUNCTION = "run_task"
 """The name of arq's one job function."""
@@ -43,10 +46,19 @@ class Dispatcher:
 
         Every dispatch has an id of its own, `<task_id>:<n>`, since arq takes an id only once.
         """
-        counter = self._redis.hincrby(self._keys.task(task_id), "dispatches", 1)
-        number = await cast("Awaitable[int]", counter)
-        queue = self._keys.queue(pool)
-        job = await self._arq.enqueue_job(FUNCTION, task_id, _job_id=f"{task_id}:{number}", _queue_name=queue)
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.hincrby(self._keys.task(task_id), "dispatches", 1)
+        pipe.hget(self._keys.task(task_id), "created_at")
+        number, created_at = await pipe.execute()
+        job = await self._arq.enqueue_job(
+            FUNCTION,
+            task_id,
+            _job_id=f"{task_id}:{number}",
+            _queue_name=self._keys.queue(pool),
+            # Its place in the queue is that of its submit: what was begun goes on before what is new begins.
+            _defer_until=datetime.fromisoformat(created_at.decode()) if created_at else None,
+            _expires=EXPIRES_SECONDS,
+        )
         await self._arq.publish(self._keys.queue_bell(pool), task_id)
         return job is not None
 
@@ -58,7 +70,7 @@ class Dispatcher:
         return not await self._arq.exists(in_progress_key_prefix + job_id)
 
     async def depth(self, pool: str) -> int:
-        """How many dispatches the queue holds, those being run included."""
+        """How many dispatches wait in the queue."""
         return int(await self._arq.zcard(self._keys.queue(pool)))
 
     async def close(self) -> None:

@@ -46,9 +46,19 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=10, ge=1, le=1000, description="tasks a worker runs at a time")
     lease_seconds: float = Field(default=10, gt=0.5, le=3600)
     max_attempts: int = Field(default=3, ge=1, le=1000)
+    task_timeout_seconds: float = Field(default=3600, gt=0, le=366 * 86400, description="a task may run")
+    stop_seconds: float = Field(default=10, gt=0, le=3600, description="a node may ignore its cancellation")
+    drain_seconds: float = Field(
+        default=20, ge=0, le=3600, description="from SIGTERM to a node's cancellation"
+    )
+
+    checkpoints: str = Field(
+        default="redis", description="redis, sqlite:///PATH, postgresql://... or module:attr", repr=False
+    )
 
     heartbeat_seconds: float = Field(default=15, gt=0.05, le=600, description="between two `: hb` comments")
     max_streams: int = Field(default=10_000, ge=1, description="open streams a pod takes")
+    pod_drain_seconds: float = Field(default=1, ge=0, le=3600, description="from SIGTERM to the streams' end")
     max_queued: int = Field(default=10_000, ge=1, description="dispatches waiting before submits get 503")
 
 

@@ -24,6 +24,7 @@ from events.errors import LogExpired, TaskNotFound
 from events.log import EventLog
 from events.model import EventId
 from events.position import PAGE, Page, Stride, dense_part
+from events.scripts import SETTLING_MS
 from events.tail import Codec, Reader, Tail
 
 RESYNC_SECONDS = 5.0
@@ -66,6 +67,11 @@ class Tailer:
     async def close(self) -> None:
         """Stop delivering. Readers are left as they are."""
         await stop(self._tasks)
+
+    @property
+    def settling(self) -> bool:
+        """Whether Redis was away until just now: writers may be putting back what it lost, whole logs too."""
+        return time.monotonic() - self._bells.renewed_at < SETTLING_MS / 1000
 
     @property
     def watched(self) -> int:

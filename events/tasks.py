@@ -99,6 +99,8 @@ class TaskStore:
         self._redis: Redis = log.redis
         self._keys: Keys = log.keys
         self._release = self._redis.register_script(scripts.RELEASE)
+        self._forget = self._redis.register_script(scripts.FORGET)
+        self._unexpect = self._redis.register_script(scripts.UNEXPECT)
 
     async def submit(self, submission: Submission) -> None:
         """Make a task: its deadline, its log, its place in the index. Safe to repeat, and to be cut off.
@@ -119,11 +121,7 @@ class TaskStore:
             }
         )
         await self._take_thread(submission)
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.zadd(self._keys.deadlines, {task_id: now_ms() + SUBMIT_DEADLINE_MS})
-        pipe.zadd(self._keys.index, {task_id: 0})
-        pipe.expire(self._keys.index, self.retention_seconds + TOMBSTONE_SECONDS)
-        await pipe.execute()
+        await self._announce(task_id)
         record = {
             "graph": submission.graph,
             "pool": submission.pool,
@@ -135,6 +133,7 @@ class TaskStore:
         # It's there when an earlier try's reply was lost, or an Idempotency-Key finishes a cut-off submit.
         with contextlib.suppress(TaskExists):
             await self.log.create(task_id, entry, record)
+        await self._announce(task_id)  # a sweeper may have forgotten what it found of a first, cut-off try
 
     async def reserve(self, key: str, digest: str, task_id: str) -> str:
         """The task that an Idempotency-Key stands for: the one given, if the key is new.
@@ -198,20 +197,32 @@ class TaskStore:
         """Set the time by which somebody must have heard of the task, or a sweeper looks at it."""
         await self._redis.zadd(self._keys.deadlines, {task_id: now_ms() + within_ms})
 
-    async def unexpect(self, task_id: str) -> None:
-        """Nothing is expected of the task: it waits for a person, or there is no such task."""
-        await self._redis.zrem(self._keys.deadlines, task_id)
+    async def let_wait(self, task_id: str) -> None:
+        """Expect nothing of a task that waits for a person, unless its answer or cancellation has come."""
+        seen = await self._redis.zscore(self._keys.deadlines, task_id)
+        if seen is not None and (await self.get(task_id)).status is Status.WAITING:
+            await self._unexpect(keys=[self._keys.deadlines], args=[task_id, seen])
 
     async def forget(self, task_id: str) -> None:
-        """Remove what a cut-off submit has left of a task without a log."""
+        """Remove what a cut-off submit has left of a task without a log; if one comes meanwhile, it stays."""
+        await self._forget(keys=[self._keys.log(task_id), self._keys.task(task_id)])
         await self._redis.zrem(self._keys.index, task_id)
-        await self._redis.delete(self._keys.task(task_id))
-        await self.unexpect(task_id)
+        await self._redis.zrem(self._keys.deadlines, task_id)
+        if await self._redis.exists(self._keys.log(task_id)):
+            await self._announce(task_id)
 
-    async def overdue(self, limit: int = 100) -> list[str]:
-        """The tasks whose deadline has passed, the longest overdue first."""
-        found = await self._redis.zrangebyscore(self._keys.deadlines, "-inf", now_ms(), start=0, num=limit)
-        return [task_id.decode() for task_id in found]
+    async def deadlines(self, limit: int = 100) -> list[tuple[str, float]]:
+        """The tasks whose deadlines come first, and in how many seconds; below 0 when they have passed."""
+        found = await self._redis.zrange(self._keys.deadlines, 0, limit - 1, withscores=True)
+        now = now_ms()
+        return [(task_id.decode(), (score - now) / 1000) for task_id, score in found]
+
+    async def _announce(self, task_id: str) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zadd(self._keys.deadlines, {task_id: now_ms() + SUBMIT_DEADLINE_MS})
+        pipe.zadd(self._keys.index, {task_id: 0})
+        pipe.expire(self._keys.index, self.retention_seconds + TOMBSTONE_SECONDS)
+        await pipe.execute()
 
     async def _take_thread(self, submission: Submission) -> None:
         """Hold the thread until the task is settled. A holder that is sealed or was never made gives way."""

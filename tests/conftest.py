@@ -33,7 +33,7 @@ async def settings(redis_port: int) -> AsyncGenerator[Settings]:
     At the end it fails a test that leaves a key without a TTL that belongs to no unfinished task.
     """
     url, prefix = f"redis://127.0.0.1:{redis_port}/0", f"test-{uuid4().hex[:8]}"
-    yield Settings(redis_url=url, key_prefix=prefix, lease_seconds=2)
+    yield Settings(redis_url=url, key_prefix=prefix, lease_seconds=2, drain_seconds=0)
     client = connect(url)
     stray = await _stray_keys(EventLog(client, Keys(prefix)), f"{prefix}:*")
     for name in await client.keys(f"{prefix}:*"):

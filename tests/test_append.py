@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from events.append import MAX_BATCH, MAX_UNWRITTEN, MAX_UNWRITTEN_BYTES, Appender, AttemptWriter
+from events.append import MAX_BATCH, Appender
 from events.connect import connect
 from events.keys import Keys
 from events.log import EventLog, submitted
 from events.model import START, Event, EventId, EventType
+from events.writer import MAX_UNWRITTEN, MAX_UNWRITTEN_BYTES, AttemptWriter
 from tests.support.proxy import Proxy, proxy
 from tests.support.waiting import wait_until
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
 
+import pytest
+from langchain_core.runnables import RunnableConfig
 from redis.asyncio import Redis
 
 from events.connect import connect
 from events.keys import Keys
-from tests.support.checkpoints import checkpoint, ids, names, put, thread
+from tests.support.checkpoints import checkpoint, fenced, ids, names, put, put_at, thread
 from tests.support.proxy import Proxy, gate, proxy
 from tests.support.waiting import wait_until
 from worker.checkpoint import RedisSaver
@@ -54,7 +58,7 @@ async def test_a_connection_that_breaks_within_a_put_leaves_nothing_half_done(
 ) -> None:
     """Wherever in the commands it breaks: Redis executes them all together or forgets them."""
     outcomes: list[bool] = []
-    for most in range(150, 2400, 75):
+    for most in range(150, 6000, 150):
         between = Severed(redis_port, most)
         server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
         client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
@@ -110,3 +114,72 @@ async def test_calls_wait_for_a_redis_that_is_away(redis_port: int, keys: Keys) 
         await calls
         assert len(await ids(saver, thread("t"))) == 2
         await client.aclose()
+
+
+Call = Callable[[RedisSaver, RunnableConfig], Coroutine[Any, Any, Any]]
+
+CALLS: dict[str, Call] = {
+    "aput": lambda saver, where: saver.aput(where, checkpoint(value=2), {}, {"value": "2"}),
+    "aput_writes": lambda saver, where: saver.aput_writes(where, [("answer", 43)], "another"),
+    "aget_tuple": lambda saver, where: saver.aget_tuple(where),
+    "open": lambda saver, _: saver.open("t", "task", 2),
+    "tidy": lambda saver, _: saver.tidy("t"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_a_call_that_waits_for_redis_to_come_back_can_be_cancelled(
+    redis_port: int, keys: Keys, call: Call
+) -> None:
+    """While it's turned away again and again."""
+    async with gate(redis_port) as between:
+        client = connect(between.url)
+        saver = RedisSaver(client, keys, ttl_seconds=60)
+        where = await put_at(saver, fenced("t", "task", 1), value=1)
+        between.close()
+        waiting = asyncio.create_task(call(saver, where))
+        await wait_until(lambda: between.refused > 3)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        await client.aclose()
+
+
+class Deaf(Proxy):
+    """A proxy that from some time on takes commands and doesn't pass them on."""
+
+    def __init__(self, upstream: int) -> None:
+        super().__init__(upstream)
+        self.deaf = False
+        self.swallowed = 0
+
+    async def _forward(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65536):
+                if self.deaf:
+                    self.swallowed += 1
+                else:
+                    target.write(data)
+                    await target.drain()
+            target.close()
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+async def test_a_call_that_waits_for_a_reply_can_be_cancelled(
+    redis_port: int, keys: Keys, call: Call
+) -> None:
+    """From a Redis that has gone silent."""
+    between = Deaf(redis_port)
+    server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
+    client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", timeout=60)
+    saver = RedisSaver(client, keys, ttl_seconds=60)
+    where = await put_at(saver, fenced("t", "task", 1), value=1)
+    between.deaf = True
+    waiting = asyncio.create_task(call(saver, where))
+    await wait_until(lambda: between.swallowed > 0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    await client.aclose()
+    server.close()
+    between.cut()

@@ -152,7 +152,7 @@ async def test_a_runaway_task_can_still_be_sealed(
     log: EventLog, appender: Appender, task_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past its quota a task can write its end and nothing else."""
-    monkeypatch.setattr("events.append.MAX_EVENTS", 10)
+    monkeypatch.setattr("events.writer.MAX_EVENTS", 10)
     writer = appender.writer(await claim(log, task_id, "me"))
     for _ in range(7):
         await writer.append(Event(EventType.PROGRESS))
@@ -167,7 +167,7 @@ async def test_bytes_count_towards_the_quota(
     log: EventLog, appender: Appender, task_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What earlier attempts wrote is counted as well."""
-    monkeypatch.setattr("events.append.MAX_LOG_BYTES", 1000)
+    monkeypatch.setattr("events.writer.MAX_LOG_BYTES", 1000)
     writer = appender.writer(await claim(log, task_id, "me"), size=900)
     with pytest.raises(QuotaExceeded):
         await writer.append(Event(EventType.PROGRESS, {"message": "x" * 100}))

@@ -149,3 +149,25 @@ async def test_an_outage_during_catch_up_is_survived(
             redis.cut()
             body = after_retry(await wire.rest())
     assert body == frames(await entries(log, task_id))
+
+
+async def test_a_log_that_redis_may_have_lost_is_asked_for_again(settings: Settings, redis_port: int) -> None:
+    """Writers put back what a restart lost, whole logs too: a 404 just then would end an EventSource."""
+    async with gate(redis_port) as between:
+        away = settings.model_copy(update={"redis_url": between.url})
+        async with running_pod(away) as pod:
+            assert (await pod.client.get(UNKNOWN)).status_code == 404
+            between.close()
+            await wait_until(lambda: between.refused > 0)
+            between.shut = False
+            await wait_until(lambda: _answers(pod))
+            await assert_both_manners(pod, UNKNOWN, 503, "settling")
+            await wait_until(lambda: _is_not_found(pod))
+
+
+async def _answers(pod: RunningPod) -> bool:
+    return (await pod.client.get("/readyz")).status_code == 200
+
+
+async def _is_not_found(pod: RunningPod) -> bool:
+    return (await pod.client.get(UNKNOWN)).status_code == 404

@@ -23,13 +23,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from events.append import Appender, AttemptWriter
+from events.append import Appender
 from events.connect import connect
 from events.errors import Fenced, Held, LogExpired, Sealed, TaskExists, TaskNotFound
 from events.keys import Keys
 from events.log import EventLog, submitted
 from events.model import START, Event, EventId, EventType
 from events.tasks import TaskStore
+from events.writer import AttemptWriter
 
 TERMINALS = [EventType.TASK_SUCCEEDED, EventType.TASK_FAILED, EventType.TASK_CANCELLED]
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from api.connection import MAX_BUFFERED_CHUNKS
-from events.append import Appender, AttemptWriter
+from events.append import Appender
 from events.log import EventLog
 from events.model import Event, EventType
 from events.settings import Settings
 from events.tasks import TaskStore
+from events.writer import AttemptWriter
 from tests.support.attempts import open_attempt, write
 from tests.support.pods import RunningPod, running_pod
 from tests.support.waiting import wait_until

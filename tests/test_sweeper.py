@@ -9,7 +9,7 @@ import pytest
 
 from events.append import Appender
 from events.log import EventLog
-from events.model import START, Event, EventType, Status, now_ms
+from events.model import START, Event, EventType, Status, now_ms, timestamp
 from events.queue import Dispatcher, arq_client
 from events.settings import Settings
 from events.tasks import TaskStore
@@ -29,9 +29,9 @@ async def dispatcher(log: EventLog, settings: Settings) -> AsyncGenerator[Dispat
 
 
 @pytest.fixture
-def sweeper(tasks: TaskStore, dispatcher: Dispatcher) -> Sweeper:
+def sweeper(tasks: TaskStore, appender: Appender, dispatcher: Dispatcher) -> Sweeper:
     """A sweeper that looks when it's told to."""
-    return Sweeper(tasks, dispatcher)
+    return Sweeper(tasks, appender, dispatcher, "sweeper")
 
 
 async def test_a_lost_enqueue_is_made_good(sweeper: Sweeper, dispatcher: Dispatcher, task_id: str) -> None:
@@ -61,6 +61,27 @@ async def test_a_task_whose_worker_died_is_dispatched_again(
     assert await dispatcher.depth("default") == 1
 
 
+async def test_a_cancelled_task_whose_worker_died_is_ended_without_another_worker(
+    sweeper: Sweeper,
+    dispatcher: Dispatcher,
+    tasks: TaskStore,
+    log: EventLog,
+    appender: Appender,
+    task_id: str,
+) -> None:
+    """All of them may be busy; while its worker lives, the task is left to it."""
+    await open_attempt(log, appender, task_id)
+    wish = {"cancel_requested_at": timestamp(now_ms())}
+    await log.redis.hset(log.keys.task(task_id), mapping=wish)  # pyright: ignore[reportGeneralTypeIssues]
+    await sweeper.look_after(task_id)
+    assert (await tasks.get(task_id)).status is Status.CANCELLING
+    await log.redis.delete(log.keys.lease(task_id))
+    await sweeper.look_after(task_id)
+    assert (await tasks.get(task_id)).status is Status.CANCELLED
+    assert await dispatcher.depth("default") == 0
+    assert await log.redis.ttl(log.keys.log(task_id)) > 0
+
+
 async def test_a_sealed_task_is_settled(
     sweeper: Sweeper, tasks: TaskStore, log: EventLog, appender: Appender, task_id: str
 ) -> None:
@@ -68,7 +89,7 @@ async def test_a_sealed_task_is_settled(
     await write(await open_attempt(log, appender, task_id), 0, seal=True)
     await sweeper.look_after(task_id)
     assert await log.redis.ttl(log.keys.log(task_id)) > 0
-    assert await tasks.overdue() == []
+    assert await tasks.deadlines() == []
 
 
 async def test_a_waiting_task_is_expected_by_nobody(
@@ -90,7 +111,7 @@ async def test_what_a_cut_off_submit_left_is_cleared(
     await log.redis.delete(log.keys.log(task_id))
     await sweeper.look_after(task_id)
     assert await log.redis.keys(f"{log.keys.prefix}:*{task_id}*") == []
-    assert await tasks.overdue() == []
+    assert await tasks.deadlines() == []
 
 
 async def test_an_overdue_task_is_run_by_a_worker_nobody_told(

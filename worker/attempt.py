@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import uuid4
 
 import orjson
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
 from langgraph.types import Command, StateSnapshot
 
-from events.append import AttemptWriter
-from events.errors import Fenced, QuotaExceeded
+from events.connect import RedisError
+from events.errors import Fenced, QuotaExceeded, Sealed
 from events.model import JSON, Event, EventType
 from events.tasks import TaskState
+from events.writer import AttemptWriter
 from worker.attribution import RUNTIME_KEY, AttributingRuntime
+from worker.failures import failed
+from worker.fence import FENCE_KEY, Fence
 from worker.graphs import Graph
-from worker.translate import STREAM_MODES, Translator
+from worker.lookback import Lookback
+from worker.savers import take_thread, tidy_thread
+from worker.stored import STORED_KEY, Stored
+from worker.translate import STREAM_MODES, Translator, finished_nodes
 
 log = logging.getLogger(__name__)
+
+TIDY_SECONDS = 2.0
+"""What thinning out checkpoints may take; a millisecond, unless Redis has just gone away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +45,14 @@ class Beginning:
         resumed: what `task.resumed` tells, when a question was answered.
         done: the graph had finished already and only its terminal event is missing.
         checkpoint_id: of the checkpoint it goes on from, None from scratch.
+        finished: the `node.completed` that the log lacks, of nodes that won't run again.
     """
 
     input: JSON
     resumed: Mapping[str, JSON] | None = None
     done: bool = False
     checkpoint_id: str | None = None
+    finished: tuple[Event, ...] = ()
 
 
 class Attempt:
@@ -53,49 +67,87 @@ class Attempt:
     def __init__(self, graph: Graph, task_id: str, thread_id: str) -> None:
         self._graph = graph.runnable
         self._task_id = task_id
+        self._thread_id = thread_id
+        self._stored = Stored()
         self._config: RunnableConfig = {
-            "configurable": {"thread_id": thread_id, RUNTIME_KEY: AttributingRuntime()},
+            "configurable": {
+                "thread_id": thread_id,
+                RUNTIME_KEY: AttributingRuntime(),
+                STORED_KEY: self._stored,
+            },
             "metadata": {"task_id": task_id},
         }
 
-    async def begin(self, state: TaskState) -> Beginning:
+    async def begin(self, state: TaskState, lookback: Lookback) -> Beginning:
         """Decide what to start from. Giving LangGraph the input again would run the whole graph again."""
-        snapshot = await self._snapshot()
-        if (snapshot.metadata or {}).get("task_id") != self._task_id:
+        snapshot = await self._snapshot(subgraphs=True)
+        checkpoint_id = self._checkpoint_id(snapshot)
+        if checkpoint_id is None:
             return Beginning(state.first.event["data"]["input"])
-        checkpoint_id: str = snapshot.config.get("configurable", {})["checkpoint_id"]
-        if snapshot.interrupts and "answer" in state.record:
-            answer = orjson.loads(state.record["answer"])
-            resume = answer["value"]
-            if answer["interrupt_id"] is not None:
-                resume = {answer["interrupt_id"]: resume}
-            resumed = answer if state.answered else None
-            return Beginning(Command(resume=resume), resumed=resumed, checkpoint_id=checkpoint_id)
-        return Beginning(None, done=not snapshot.next, checkpoint_id=checkpoint_id)
+        untold = tuple(event for event in finished_nodes(snapshot) if event.run not in lookback.finished)
+        answer = orjson.loads(state.record.get("answer", "null"))
+        # After a crash the answer may have been taken, and the graph have come to a question the log lacks.
+        if answer and answer["interrupt_id"] in [question.id for question in snapshot.interrupts]:
+            command: Command[str] = Command(resume={answer["interrupt_id"]: answer["value"]})
+            resumed = answer if lookback.asked else None
+            return Beginning(command, resumed, checkpoint_id=checkpoint_id, finished=untold)
+        # `next` lacks the nodes whose writes are stored already: it may be empty before the step has ended.
+        return Beginning(None, done=not snapshot.tasks, checkpoint_id=checkpoint_id, finished=untold)
 
-    async def run(self, beginning: Beginning, writer: AttemptWriter) -> Event:
+    async def run(self, beginning: Beginning, writer: AttemptWriter, control: RunControl) -> Event:
         """Stream the graph into the log. Returns the event that ends the attempt, not yet appended.
 
         Raises:
+            GraphDrained: `control` had it stop at the end of a superstep, or it must begin anew.
             Fenced: a newer attempt has opened.
+            Sealed: the log was sealed, for its task was ended without waiting for its graph any longer.
         """
         translator = Translator()
         try:
+            await self._take_thread(writer.claim.started.attempt, beginning)
             if beginning.resumed is not None:
                 await writer.append(Event(EventType.TASK_RESUMED, beginning.resumed))
+            for event in beginning.finished:
+                await writer.append(event)
             if not beginning.done:
-                await self._stream(beginning.input, translator, writer)
+                await self._stream(beginning.input, translator, writer, control)
             if translator.interrupts:
                 return Event(EventType.TASK_INTERRUPTED, {"interrupts": translator.interrupts})
             return Event(EventType.TASK_SUCCEEDED, {"result": self._output((await self._snapshot()).values)})
-        except Fenced:
+        except (Fenced, Sealed, GraphDrained):
             raise
         except QuotaExceeded as error:
             return failed("quota_exceeded", str(error))
         except Exception as error:
             return self._graph_error(error, translator.failed_node)
 
-    async def _stream(self, graph_input: JSON, translator: Translator, writer: AttemptWriter) -> None:
+    async def tidy(self) -> None:
+        """Thin out the thread's checkpoints, when the task is sealed; nothing is lost when that fails."""
+        with suppress(TimeoutError, RedisError):
+            async with asyncio.timeout(TIDY_SECONDS):
+                await tidy_thread(cast("Any", self._graph.checkpointer), self._thread_id)
+
+    async def _take_thread(self, attempt: int, beginning: Beginning) -> None:
+        """No older attempt can write a checkpoint from now on, nor this one once a newer has come.
+
+        One that was written since this attempt looked is gone on from as well, but by another attempt, whose
+        first entry says so.
+        """
+        configurable: dict[str, Any] = self._config.get("configurable", {})
+        configurable[FENCE_KEY] = Fence(self._task_id, attempt)
+        await take_thread(cast("Any", self._graph.checkpointer), self._thread_id, self._task_id, attempt)
+        if attempt > 1 and self._checkpoint_id(await self._snapshot()) != beginning.checkpoint_id:
+            raise GraphDrained("an older attempt has gone further than this one saw")
+
+    def _checkpoint_id(self, snapshot: StateSnapshot) -> str | None:
+        """The checkpoint's id, if it is one of this task and not of an earlier one on the thread."""
+        if (snapshot.metadata or {}).get("task_id") != self._task_id:
+            return None
+        return snapshot.config.get("configurable", {})["checkpoint_id"]
+
+    async def _stream(
+        self, graph_input: JSON, translator: Translator, writer: AttemptWriter, control: RunControl
+    ) -> None:
         stream = self._graph.astream(
             graph_input,
             self._config,
@@ -103,14 +155,28 @@ class Attempt:
             subgraphs=True,
             version="v2",
             durability="sync",
+            control=control,
         )
         async with aclosing(cast("Any", stream)) as parts:
             async for part in parts:
-                for event in translator.translate(cast("Mapping[str, Any]", part)):
-                    await writer.append(event)
+                await self._tell(cast("Mapping[str, Any]", part), translator, writer)
 
-    async def _snapshot(self) -> StateSnapshot:
-        return await self._graph.aget_state(self._config)
+    async def _tell(self, part: Mapping[str, Any], translator: Translator, writer: AttemptWriter) -> None:
+        """Append what a part tells: of a node's end once it's certain, and before anything builds on it."""
+        node_id: str = part["data"]["id"] if part["type"] == "tasks" else ""
+        ended = bool(node_id) and "result" in part["data"]
+        if ended:
+            await self._stored.wait(node_id)
+        elif node_id:
+            self._stored.started(node_id)
+        for event in translator.translate(part):
+            await writer.append(event)
+        if ended:
+            await writer.flush()
+            self._stored.told(node_id)
+
+    async def _snapshot(self, *, subgraphs: bool = False) -> StateSnapshot:
+        return await self._graph.aget_state(self._config, subgraphs=subgraphs)
 
     def _output(self, values: Any) -> JSON:
         """The part of the state that the graph's output schema names."""
@@ -126,8 +192,3 @@ class Attempt:
         message = f"{type(error).__name__}: {error}".splitlines()[0]
         more = {"node": node} if node else {}
         return failed("graph_error", message, **more, traceback_id=traceback_id)
-
-
-def failed(code: str, message: str, **more: JSON) -> Event:
-    """The terminal event of a failure; the message is cut at 2,000 characters."""
-    return Event(EventType.TASK_FAILED, {"code": code, "message": message[:2000], **more})

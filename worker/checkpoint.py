@@ -1,12 +1,11 @@
 """RedisSaver: LangGraph's checkpoints on plain Redis commands. Needs Redis 7.0 or Valkey, and no module.
 
 What is under which key, and how a checkpoint is found, is in `worker/points`; what may be read back as an
-object, in `worker/serde`.
+object, in `worker/serde`; who may write, in `worker/fence`; what is written again, in `worker/journal`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import random
 import sys
@@ -24,8 +23,11 @@ from langgraph.checkpoint.base import (
 )
 from redis.asyncio import Redis
 
-from events.connect import AWAY
 from events.keys import CheckpointKeys, Keys
+from worker.commands import Command
+from worker.fence import Fence, fence_of
+from worker.housekeeping import THREAD, Threads, set_fields
+from worker.journal import Journal
 from worker.points import (
     Point,
     address,
@@ -44,14 +46,14 @@ from worker.serde import StrictSerializer, data_classes
 PAGE = 50
 """Checkpoints that one read of a list brings."""
 
-_THREAD = b"thread"
-
 
 class RedisSaver(BaseCheckpointSaver[str]):
     """Keeps checkpoints in Redis, for graphs that are run with `ainvoke` or `astream`.
 
-    What a call writes is one transaction. While Redis is away, calls wait for it and don't fail. A thread's
-    keys live for `ttl_seconds` after its last write, and for twice as long at most.
+    What a call writes is written together or not at all. While Redis is away, calls wait for it and don't
+    fail. A thread's keys live for `ttl_seconds` after its last write, and for twice as long at most.
+
+    With a Fence in its config, a write raises `Fenced` once a newer attempt has the thread.
 
     Args:
         redis: a plain client; redis-py 5's for a Cluster has no transactions.
@@ -59,15 +61,30 @@ class RedisSaver(BaseCheckpointSaver[str]):
         ttl_seconds: how long a thread is kept after its last write.
         modules: imported, and their data classes may be rebuilt for every graph; see `data_classes`. What one
             graph alone needs, its loader adds by `with_allowlist`.
+        journal: remembers writes; its `redo` is for the client's new connections.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, *, ttl_seconds: int, modules: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        *,
+        ttl_seconds: int,
+        modules: Collection[str] = (),
+        journal: Journal | None = None,
+    ) -> None:
         for name in modules:
             importlib.import_module(name)
         super().__init__(serde=StrictSerializer(data_classes(*modules)))
-        self._redis: Any = redis  # redis-py's annotations know of no bytes
-        self._names_of = keys
-        self._ttl = ttl_seconds
+        self._threads = Threads(redis, keys, ttl_seconds, journal or Journal())
+
+    async def open(self, thread_id: str, task_id: str, attempt: int) -> None:
+        """Take a thread for an attempt that has just been claimed: from now on no older one writes there.
+
+        Raises:
+            Fenced: a newer attempt has opened.
+        """
+        await self._threads.commands.take(self._threads.keys(thread_id), Fence(task_id, attempt))
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Nothing here is synchronous."""
@@ -81,7 +98,7 @@ class RedisSaver(BaseCheckpointSaver[str]):
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that the config names, or the newest of its namespace. Takes two round trips."""
         thread_id, ns, checkpoint_id = address(config)
-        keys = self._keys(thread_id)
+        keys = self._threads.keys(thread_id)
         page = await self._page(keys, *span(ns or "", checkpoint_id), 1)
         return (await self._load(thread_id, page))[0] if page else None
 
@@ -97,9 +114,9 @@ class RedisSaver(BaseCheckpointSaver[str]):
         thread_id, ns, checkpoint_id = address(config) if config else ("", None, None)
         before_id = address(before)[2] if before else None
         left = sys.maxsize if limit is None else limit
-        for thread in [thread_id] if config else await self._thread_ids():
+        for thread in [thread_id] if config else await self._threads.ids():
             low, high = span(ns)
-            while left > 0 and (page := await self._page(self._keys(thread), low, high, PAGE)):
+            while left > 0 and (page := await self._page(self._threads.keys(thread), low, high, PAGE)):
                 high = b"(" + page[-1].member
                 matching = [point for point in page if point.matches(checkpoint_id, before_id, filter or {})]
                 for found in await self._load(thread, matching[:left]):
@@ -115,14 +132,15 @@ class RedisSaver(BaseCheckpointSaver[str]):
     ) -> RunnableConfig:
         """Store a checkpoint, and of its values those that are new. Takes one round trip."""
         thread_id, ns, parent = address(config)
-        ns, keys = ns or "", self._keys(thread_id)
+        ns, keys = ns or "", self._threads.keys(thread_id)
         member = stored_point(self.serde, ns, checkpoint, get_checkpoint_metadata(config, metadata), parent)
         values = stored_values(self.serde, ns, checkpoint, new_versions)
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.zremrangebylex(keys.points, *span(ns, checkpoint["id"]))
-        pipe.zadd(keys.points, {member: 0})
-        pipe.hset(keys.values, mapping={_THREAD: thread_id, **values})
-        await self._commit(pipe, keys)
+        commands = [
+            ("ZREMRANGEBYLEX", keys.points, *span(ns, checkpoint["id"])),
+            ("ZADD", keys.points, 0, member),
+            *set_fields(keys.values, {THREAD: thread_id, **values}),
+        ]
+        await self._threads.write(keys, commands, fence_of(config))
         return config_of(thread_id, ns, checkpoint["id"])
 
     async def aput_writes(
@@ -132,133 +150,75 @@ class RedisSaver(BaseCheckpointSaver[str]):
         if not writes:
             return
         thread_id, ns, checkpoint_id = address(config)
-        keys, head = self._keys(thread_id), head_of(ns or "", checkpoint_id or "")
-        pipe = self._redis.pipeline(transaction=True)
-        for once, name, packed in stored_writes(self.serde, writes, task_id, task_path):
-            (pipe.hsetnx if once else pipe.hset)(keys.writes(head), name, packed)
-        pipe.sadd(keys.written, head)
-        pipe.expire(keys.writes(head), 2 * self._ttl)
-        await self._commit(pipe, keys)
+        keys, head = self._threads.keys(thread_id), head_of(ns or "", checkpoint_id or "")
+        name = keys.writes(head)
+        commands: list[Command] = [
+            ("HSETNX" if once else "HSET", name, *stored)
+            for once, *stored in stored_writes(self.serde, writes, task_id, task_path)
+        ]
+        commands += [("SADD", keys.written, head), ("EXPIRE", name, 2 * self._threads.ttl_seconds)]
+        await self._threads.write(keys, commands, fence_of(config))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete all that there is of a thread."""
-        await self._ask("unlink", *await self._names(self._keys(thread_id)))
+        await self._threads.delete(self._threads.keys(thread_id))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints of those runs, of idle threads. Looks through every thread there is."""
-        for keys in map(self._keys, await self._thread_ids()):
-            points = await self._page(keys, *span(None))
-            await self._keep(keys, points, [it for it in points if it.metadata.get("run_id") not in run_ids])
+        for thread_id in await self._threads.ids():
+            keys = self._threads.keys(thread_id)
+            points, stored = await self._threads.read(keys, self.serde)
+            kept = [point for point in points if point.metadata.get("run_id") not in run_ids]
+            await self._threads.keep(keys, kept, points, stored)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Keep of those threads, which must be idle, what their newest checkpoints need; or `delete` them.
+        """Keep of those threads what their newest checkpoints need; or `delete` them.
+
+        What is written meanwhile is kept as well.
 
         Raises:
             ValueError: no such strategy.
         """
         if strategy not in ("keep_latest", "delete"):
             raise ValueError(f"strategy {strategy!r} is neither 'keep_latest' nor 'delete'")
-        for keys in map(self._keys, thread_ids):
-            points = await self._page(keys, *span(None))
-            stored = set(await self._ask("hkeys", keys.values))
-            await self._keep(keys, points, needed(points, stored) if strategy == "keep_latest" else [])
+        for keys in map(self._threads.keys, thread_ids):
+            if strategy == "delete":
+                await self._threads.delete(keys)
+                continue
+            points, stored = await self._threads.read(keys, self.serde)
+            await self._threads.keep(keys, needed(points, stored), points, stored)
+
+    async def tidy(self, thread_id: str) -> None:
+        """Keep of a thread, whose task has ended, what later tasks on it need. Takes two round trips.
+
+        That is less than what `aprune` keeps: the checkpoints of a subgraph without a memory of its own are
+        for the run of the node that called it, and nobody reads them after that.
+        """
+        keys = self._threads.keys(thread_id)
+        points, stored = await self._threads.read(keys, self.serde)
+        lasting = [point for point in points if point.lasting()]
+        await self._threads.keep(keys, needed(lasting, stored), points, stored)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Add all checkpoints of an idle thread to another."""
-        source, target = self._keys(source_thread_id), self._keys(target_thread_id)
-        if not (points := await self._ask("zrange", source.points, 0, -1)):
-            return
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.zadd(target.points, dict.fromkeys(points, 0))
-        values: dict[bytes, bytes] = await self._ask("hgetall", source.values)
-        pipe.hset(target.values, mapping={**values, _THREAD: target_thread_id})
-        for head in await self._ask("smembers", source.written):
-            pipe.hset(target.writes(head), mapping=await self._ask("hgetall", source.writes(head)))
-            pipe.expire(target.writes(head), 2 * self._ttl)
-            pipe.sadd(target.written, head)
-        await self._commit(pipe, target)
+        source, target = self._threads.keys(source_thread_id), self._threads.keys(target_thread_id)
+        await self._threads.copy(source, target, target_thread_id)
 
-    def _keys(self, thread_id: str) -> CheckpointKeys:
-        return self._names_of.checkpoints(thread_id)
-
-    async def _page(self, keys: CheckpointKeys, low: bytes, high: bytes, count: int = -1) -> list[Point]:
-        """The newest points of a range, or all of them, newest first."""
-        members: list[bytes] = await self._ask("zrevrangebylex", keys.points, high, low, 0, count)
+    async def _page(self, keys: CheckpointKeys, low: bytes, high: bytes, count: int) -> list[Point]:
+        """The newest points of a range, newest first."""
+        members = await self._threads.commands.ask(
+            "ZREVRANGEBYLEX", keys.points, high, low, "LIMIT", 0, count
+        )
         return [point_of(self.serde, member) for member in members]
 
     async def _load(self, thread_id: str, points: Sequence[Point]) -> list[CheckpointTuple]:
         """The points with their values and writes, all in one round trip."""
-        keys = self._keys(thread_id)
-        pipe = self._redis.pipeline(transaction=False)
+        keys = self._threads.keys(thread_id)
+        commands: list[Command] = []
         for point in points:
-            pipe.hgetall(keys.writes(point.head))
+            commands.append(("HGETALL", keys.writes(point.head)))
             # With the thread's id, since HMGET wants at least one field.
-            pipe.hmget(keys.values, [_THREAD, *point.fields().values()])
-        replies = await self._execute(pipe)
+            commands.append(("HMGET", keys.values, THREAD, *point.fields().values()))
+        replies = await self._threads.commands.run(commands)
         found = zip(points, replies[::2], replies[1::2], strict=True)
         return [whole(self.serde, thread_id, point, writes, values[1:]) for point, writes, values in found]
-
-    async def _ask(self, command: str, *args: Any) -> Any:
-        """The reply to one command."""
-        pipe = self._redis.pipeline(transaction=False)
-        getattr(pipe, command)(*args)
-        return (await self._execute(pipe))[0]
-
-    async def _execute(self, pipe: Any) -> list[Any]:
-        """The replies, as soon as Redis is there: no command here does harm when it runs twice."""
-        commands, delay = list(pipe.command_stack), 0.01
-        while True:
-            try:
-                return await pipe.execute()
-            except AWAY:
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 0.5)
-                pipe.command_stack = list(commands)
-
-    async def _commit(self, pipe: Any, keys: CheckpointKeys) -> None:
-        """Execute, and put off the end of the whole thread if it comes too near.
-
-        A key ends at twice the TTL from when it was made or put off last, and all are put off together. So no
-        key ends before the points, and a write needn't touch what older ones left.
-        """
-        for name in (keys.points, keys.values, keys.written):
-            pipe.expire(name, 2 * self._ttl, nx=True)
-        pipe.ttl(keys.points)
-        left: int = (await self._execute(pipe))[-1]
-        if 0 <= left < self._ttl:
-            names = await self._names(keys)
-            pipe = self._redis.pipeline(transaction=True)
-            for name in names:
-                pipe.expire(name, 2 * self._ttl)
-            await self._execute(pipe)
-
-    async def _keep(self, keys: CheckpointKeys, points: Sequence[Point], kept: Sequence[Point]) -> None:
-        """Delete the other points, and what only they had."""
-        if not kept:
-            await self._ask("unlink", *await self._names(keys))
-            return
-        heads = {point.head for point in kept}
-        used = {_THREAD}.union(*(point.fields().values() for point in kept))
-        stale: set[bytes] = set(await self._ask("hkeys", keys.values)) - used
-        pipe = self._redis.pipeline(transaction=True)
-        for point in points:
-            if point.head not in heads:
-                pipe.zrem(keys.points, point.member)
-                pipe.srem(keys.written, point.head)
-                pipe.unlink(keys.writes(point.head))
-        if stale:
-            pipe.hdel(keys.values, *stale)
-        await self._execute(pipe)
-
-    async def _names(self, keys: CheckpointKeys) -> list[str]:
-        """Every key that the thread may have."""
-        heads: set[bytes] = await self._ask("smembers", keys.written)
-        return [keys.points, keys.values, keys.written, *map(keys.writes, heads)]
-
-    async def _thread_ids(self) -> list[str]:
-        """Every thread under the prefix. Redis is asked for all its keys."""
-        pipe = self._redis.pipeline(transaction=False)
-        async for name in self._redis.scan_iter(self._names_of.every_checkpoints, count=1000, _type="zset"):
-            pipe.hget(CheckpointKeys(name.decode()).values, _THREAD)
-        ids: set[bytes | None] = set(await self._execute(pipe))
-        return sorted(thread_id.decode() for thread_id in ids if thread_id)

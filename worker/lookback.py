@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from events.model import Entry, EventType
@@ -17,12 +17,14 @@ class Lookback:
         fruitless: how many attempts in a row, up to now, have finished no node and asked nothing.
         finished: runs of nodes that completed.
         seqs: the seqs of each node run's events.
+        asked: whether the last question in it has no `task.resumed` yet.
     """
 
     size: int = 0
     fruitless: int = 0
     finished: set[str] = field(default_factory=set[str])
     seqs: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    asked: bool = False
 
     def read(self, entries: Iterable[Entry]) -> None:
         """Take the next entries."""
@@ -30,9 +32,15 @@ class Lookback:
             self.size += len(entry.document)
             self._read_one(entry)
 
-    def supersedes(self, *, from_scratch: bool) -> list[int]:
-        """The seqs of what will be done again: of the nodes that did not finish, or of all."""
-        again = [seqs for run, seqs in self.seqs.items() if from_scratch or run not in self.finished]
+    def supersedes(self, stored: Collection[str], *, from_scratch: bool) -> list[int]:
+        """The seqs of what will be done again: of all, or of the node runs that did not finish.
+
+        Args:
+            stored: runs that finished as well, though the log doesn't tell.
+            from_scratch: whether everything is done again.
+        """
+        done = self.finished.union(stored)
+        again = [seqs for run, seqs in self.seqs.items() if from_scratch or run not in done]
         return sorted(seq for seqs in again for seq in seqs)
 
     def _read_one(self, entry: Entry) -> None:
@@ -40,11 +48,13 @@ class Lookback:
             case EventType.ATTEMPT_STARTED:
                 self.fruitless += 1
             case EventType.TASK_INTERRUPTED:
-                self.fruitless = 0
+                self.fruitless, self.asked = 0, True
+            case EventType.TASK_RESUMED:
+                self.asked = False
             case EventType.NODE_COMPLETED:
                 self.fruitless = 0
                 self._note(entry, finished=True)
-            case EventType.TASK_SUBMITTED | EventType.TASK_RESUMED | EventType.TASK_CANCEL_REQUESTED:
+            case EventType.TASK_SUBMITTED | EventType.TASK_CANCEL_REQUESTED:
                 pass
             case _:
                 self._note(entry, finished=False)

@@ -8,9 +8,12 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from types import FrameType
 from typing import Any
 from uuid import uuid4
+
+from redis.asyncio import Redis
 
 from events.append import Appender
 from events.background import stop
@@ -22,59 +25,114 @@ from events.log import EventLog
 from events.queue import Dispatcher, arq_client
 from events.settings import Settings
 from events.tasks import TaskStore
-from worker.checkpoint import RedisSaver
+from worker.abandonment import Abandonment
+from worker.ending import Ending
+from worker.execution import HAND_BACK_SECONDS
 from worker.graphs import load_graphs
+from worker.journal import Journal
 from worker.lease import LeaseKeeper
+from worker.leaving import leave, leave_within, node_threads
 from worker.queueing import QueueWorker
-from worker.run import Runner
+from worker.run import Limits, Runner
+from worker.savers import Saver, open_saver
 from worker.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
 
 ANNOUNCE_SECONDS = 10.0
-DRAIN_SECONDS = 5.0
+
+HANDING_BACK_SECONDS = 5.0
+"""What a worker has to hand its tasks back once their graphs have stopped; Redis may be away just then."""
+
+SLACK_SECONDS = 2.0
+"""What a drained worker has to close everything, before its process is ended."""
+
+EXIT_SECONDS = 10.0
+"""What the interpreter has to end, whatever ended the worker."""
 
 
 async def serve(settings: Settings) -> None:
-    """Run a worker until SIGTERM or SIGINT.
+    """Run a worker until SIGTERM or SIGINT; a second one cuts short what nodes have to finish.
 
     Raises:
         SettingsError: a graph can't be loaded; the message is one line and names it.
     """
-    stop = asyncio.Event()
+    signalled = asyncio.Event()
     loop = asyncio.get_running_loop()
+    threads = node_threads(settings.concurrency)
+    loop.set_default_executor(threads)
+
+    def first() -> None:
+        leave_within(_drain_limit(settings) + SLACK_SECONDS)
+        loop.call_soon_threadsafe(signalled.set)
+
+    _on_signal(first)
+    try:
+        async with running(settings) as runner:
+            await signalled.wait()
+            log.info("stopping: handing tasks back")
+            _on_signal(lambda: loop.call_soon_threadsafe(runner.drain, 0.0))
+    finally:
+        _on_signal(lambda: None)
+        leave_within(EXIT_SECONDS)
+    await leave(threads)
+
+
+def _on_signal(do: Callable[[], object]) -> None:
+    """Python's own handlers, since those of asyncio are called by the loop, which a node may block."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        do()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(settings):
-        await stop.wait()
-        log.info("stopping: handing tasks back")
+        signal.signal(number, handle)
+
+
+def _drain_limit(settings: Settings) -> float:
+    return settings.drain_seconds + HAND_BACK_SECONDS + HANDING_BACK_SECONDS
 
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncGenerator[Runner]:
     """A worker that takes tasks while the context lasts; on leaving, it hands back those it has."""
-    keys = Keys(settings.key_prefix)
-    redis = connect(settings.redis_url)
-    saver = RedisSaver(redis, keys, ttl_seconds=settings.retention_seconds)
+    keys, journal = Keys(settings.key_prefix), Journal()
+    redis = connect(settings.redis_url, connected=journal.redo)
+    try:
+        async with (
+            open_saver(settings, redis, keys, journal) as saver,
+            _running(settings, redis, keys, saver) as runner,
+        ):
+            yield runner
+    finally:
+        await redis.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _running(settings: Settings, redis: Redis, keys: Keys, saver: Saver) -> AsyncGenerator[Runner]:
     graphs = load_graphs(settings.graphs, saver, settings.pool)
     events = EventLog(redis, keys)
     tasks = TaskStore(events, retention_seconds=settings.retention_seconds)
     queue_url, queue = settings.queue_url or settings.redis_url, keys.queue(settings.pool)
     dispatcher = Dispatcher(redis, keys, arq_client(queue_url, queue, connections=2))
-    leases = LeaseKeeper(settings.redis_url, keys, settings.lease_seconds)
+    name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:4]}"
+    abandonment = Abandonment(
+        settings.redis_url, keys, settings.retention_seconds, settings.task_timeout_seconds, name
+    )
+    leases = LeaseKeeper(abandonment, settings.lease_seconds, settings.stop_seconds)
     appender = Appender(redis, keys)
     control = Bells(redis, lambda channel: runner.heard(channel))
     runner = Runner(
-        name=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:4]}",
+        name=name,
         graphs=graphs,
         log=events,
         tasks=tasks,
         appender=appender,
         leases=leases,
-        dispatcher=dispatcher,
+        ending=Ending(tasks, leases, dispatcher),
         directory=GraphDirectory(redis, keys),
         bells=control,
-        max_attempts=settings.max_attempts,
+        limits=Limits(settings.max_attempts, settings.task_timeout_seconds, settings.stop_seconds),
     )
     arq = arq_client(queue_url, queue)
     worker = QueueWorker(arq, queue, settings.concurrency, runner.run_task)
@@ -84,24 +142,22 @@ async def running(settings: Settings) -> AsyncGenerator[Runner]:
     background = [
         queue_bell.run(),
         control.run(),
-        worker.main(),
-        Sweeper(tasks, dispatcher).run(),
+        Sweeper(tasks, appender, dispatcher, name).run(),
         _announce(runner.directory, [graph.descriptor for graph in graphs.values()]),
     ]
     try:
         async with _together(background):
-            yield runner
-            worker.allow_pick_jobs = False
+            async with _together([worker.main()]):
+                yield runner
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    runner.drain()
+                async with asyncio.timeout(_drain_limit(settings)):
+                    runner.drain(settings.drain_seconds)
                     await worker.finish()
     finally:
         await leases.close()
         await appender.close()
         await dispatcher.close()
         await arq.aclose(close_connection_pool=True)
-        await redis.aclose()
 
 
 @contextlib.asynccontextmanager

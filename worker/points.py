@@ -26,6 +26,9 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
+NS_END = ":"
+"""Between a node's name and the id of its run, in the namespaces of LangGraph's subgraphs."""
+
 as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -45,6 +48,10 @@ class Point:
         """For each channel, in which field of the thread's values its value is, if it has one."""
         versions = self.checkpoint["channel_versions"].items()
         return {channel: field(self.ns, channel, version) for channel, version in versions}
+
+    def lasting(self) -> bool:
+        """Whether it's for more than one run of a node: those have its id in their name."""
+        return NS_END not in self.ns
 
     def matches(self, checkpoint_id: str | None, before: str | None, wanted: Mapping[str, Any]) -> bool:
         """Whether it has that id, is older than that id, and has all that in its metadata."""

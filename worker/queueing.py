@@ -23,6 +23,9 @@ POLL_SECONDS = 1.0
 NEVER_SECONDS = 10 * 365 * 86_400
 """arq's own time limit; how long a task may take is decided by its lease and limits, not by arq."""
 
+TAKING_SECONDS = 60.0
+"""How long a dispatch counts as taken; soon after it's taken it leaves the queue, and no longer matters."""
+
 
 class QueueWorker(Worker):
     """Takes dispatches from arq's queue and calls `run_task` for each, up to `concurrency` at a time."""
@@ -31,7 +34,10 @@ class QueueWorker(Worker):
         self, arq: ArqRedis, queue: str, concurrency: int, run_task: Callable[[str], Awaitable[None]]
     ) -> None:
         async def run(ctx: dict[Any, Any], task_id: str) -> None:
-            del ctx
+            # arq leaves a job in its queue until its end, a killed worker's for ever, and looks at the first
+            # hundred only: with so many running or dead, an idle worker would find nothing.
+            with contextlib.suppress(*AWAY):
+                await arq.zrem(queue, ctx["job_id"])
             await run_task(task_id)
 
         super().__init__(
@@ -45,6 +51,7 @@ class QueueWorker(Worker):
             job_serializer=orjson.dumps,
             job_deserializer=orjson.loads,
         )
+        self.in_progress_timeout_s = TAKING_SECONDS
         self._rung = asyncio.Event()
 
     def ring(self) -> None:

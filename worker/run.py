@@ -8,37 +8,58 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from events.append import Appender, AttemptWriter
+from events.append import Appender
 from events.bells import Bells
 from events.connect import AWAY
-from events.errors import Fenced, Held, Moved, NotStorable, QuotaExceeded, Sealed, TaskNotFound, Waiting
+from events.errors import Fenced, Held, Moved, Sealed, TaskNotFound, Waiting
 from events.graphs import GraphDirectory
 from events.log import Claim, EventLog
-from events.model import START, TERMINAL, Event, EventType
-from events.queue import Dispatcher
+from events.model import START, now_ms, parse_timestamp
+from events.sealing import CANCELLED, seal
 from events.tasks import TaskState, TaskStore
-from worker.attempt import Attempt, Beginning, failed
+from worker.attempt import Attempt, Beginning
+from worker.ending import Ending, fruitless_allowed
 from worker.execution import Execution, Stop
+from worker.failures import failed, timed_out
 from worker.graphs import Graph
 from worker.lease import LeaseKeeper
 from worker.lookback import Lookback
 
 log = logging.getLogger(__name__)
 
+TAKEN_MS = 2_000
+"""A dispatch that was taken is claimed soon after, or whoever took it has been killed."""
+
 UNSERVED_MS = 60_000
 """How long until a task whose graph this worker lacks is offered again."""
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a task, and each part of its end, may take.
+
+    Attributes:
+        max_attempts: so many attempts in a row may finish no node before the task is given up as poison.
+        task_timeout_seconds: how long a task may run.
+        stop_seconds: how long a node may ignore its cancellation.
+    """
+
+    max_attempts: int
+    task_timeout_seconds: float
+    stop_seconds: float
+
+
+@dataclass(slots=True)
 class Runner:
     """Runs tasks on this worker.
 
     Attributes:
         name: of this worker, for people.
         graphs: what it serves.
-        log, tasks, appender, leases, dispatcher, directory, bells: the parts it works with.
-        max_attempts: so many attempts in a row may finish no node before the task is given up as poison.
+        log, tasks, appender, leases, ending, directory, bells: the parts it works with.
+        limits: how long things may take.
         running: the executions under way, by task.
+        draining: whether this worker goes, and begins nothing more.
     """
 
     name: str
@@ -47,35 +68,42 @@ class Runner:
     tasks: TaskStore
     appender: Appender
     leases: LeaseKeeper
-    dispatcher: Dispatcher
+    ending: Ending
     directory: GraphDirectory
     bells: Bells
-    max_attempts: int
+    limits: Limits
     running: dict[str, Execution] = field(default_factory=dict[str, Execution])
+    draining: bool = False
 
     async def run_task(self, task_id: str) -> None:
         """Take a dispatch: claim the task and run it, if it is to be run at all."""
         try:
+            await self.tasks.expect(task_id, TAKEN_MS)
             state = await self.tasks.get(task_id)
             graph = self.graphs.get(state.record["graph"])
-            if graph is None:
+            if state.cancel_requested and not state.last.terminal:
+                await seal(self.tasks, self.appender, task_id, CANCELLED, worker=self.name)
+            elif graph is None:
                 log.error("task %s wants graph %r, which is not here", task_id, state.record["graph"])
                 await self.tasks.expect(task_id, UNSERVED_MS)
-                return
-            await self._claim_and_run(state, Attempt(graph, task_id, state.record["thread_id"]))
+            else:
+                await self._claim_and_run(state, Attempt(graph, task_id, state.record["thread_id"]))
         except Sealed:
             await self.tasks.settle(task_id)
-        except (Held, Waiting, TaskNotFound):
-            pass  # another worker has it, a person has to answer first, or its log has expired
+        except Held as error:
+            await self._look_again(task_id, error.remaining_ms)
+        except (Waiting, TaskNotFound):
+            pass  # a person has to answer first, or its log has expired
         except Fenced:
             log.warning("task %s was taken over while this worker had it", task_id)
         except AWAY as error:
             log.warning("task %s is left to the sweeper: %s", task_id, error)
 
-    def drain(self) -> None:
-        """Stop all attempts; each is handed back for another worker to go on with."""
+    def drain(self, seconds: float) -> None:
+        """Have all attempts end with their superstep, or after so many seconds; each is then handed back."""
+        self.draining = True
         for execution in self.running.values():
-            execution.stop(Stop.DRAIN)
+            execution.drain(seconds)
 
     def heard(self, channel: str) -> None:
         """Somebody may want something of a task that runs here; what it is stands in its record."""
@@ -84,29 +112,39 @@ class Runner:
             execution.look(self._look_at_wishes(execution))
 
     async def _look_at_wishes(self, execution: Execution) -> None:
-        with contextlib.suppress(TaskNotFound, *AWAY):  # a reconnect rings again
+        with contextlib.suppress(TaskNotFound, *AWAY):  # the next renewal of the lease tells it too
             if (await self.tasks.get(execution.claim.task_id)).cancel_requested:
                 execution.stop(Stop.CANCEL)
+
+    async def _look_again(self, task_id: str, within_ms: int) -> None:
+        """Another worker has it, or Redis has just restarted; a sweeper looks whether it goes on."""
+        with contextlib.suppress(*AWAY):
+            await self.tasks.expect(task_id, within_ms)
 
     async def _claim_and_run(self, state: TaskState, attempt: Attempt) -> None:
         while True:
             lookback = await self._look_back(state)
-            beginning = await attempt.begin(state)
+            beginning = await attempt.begin(state, lookback)
             try:
                 claim = await self._claim(state, beginning, lookback)
                 break
             except Moved:
                 state = await self.tasks.get(state.task_id)
-        execution = Execution(claim, self.appender.writer(claim, lookback.size))
-        self.leases.keep(claim, lambda: execution.stop(Stop.LOST))
+        await self.tasks.expect(claim.task_id, self.leases.lease_ms)  # until its first renewal
+        execution = self._execution(claim, lookback, beginning)
         self.running[claim.task_id] = execution
         # A wish may have come before the claim: the bell rings once when it begins to be heard.
         self.bells.listen(self.log.keys.control(claim.task_id))
         try:
-            await self._run(execution, attempt, beginning, lookback)
+            if lookback.fruitless >= fruitless_allowed(state, self.limits.max_attempts):
+                message = f"{lookback.fruitless} attempts in a row finished no node"
+                await self.ending.end(execution.writer, failed("poison", message))
+            else:
+                await self._run(execution, attempt, beginning)
+            if execution.writer.sealed:
+                await attempt.tidy()
         finally:
-            del self.running[claim.task_id]
-            self.bells.ignore(self.log.keys.control(claim.task_id))
+            self._forget(execution)
             await self.leases.release(claim)
 
     async def _look_back(self, state: TaskState) -> Lookback:
@@ -117,7 +155,8 @@ class Runner:
         return lookback
 
     async def _claim(self, state: TaskState, beginning: Beginning, lookback: Lookback) -> Claim:
-        supersedes = lookback.supersedes(from_scratch=beginning.checkpoint_id is None)
+        stored = [str(event.run) for event in beginning.finished]
+        supersedes = lookback.supersedes(stored, from_scratch=beginning.checkpoint_id is None)
         return await self.log.claim(
             state.task_id,
             f"{self.name}:{uuid4().hex}",
@@ -127,47 +166,40 @@ class Runner:
             after=state.last.id,
         )
 
-    async def _run(
-        self, execution: Execution, attempt: Attempt, beginning: Beginning, lookback: Lookback
-    ) -> None:
+    def _execution(self, claim: Claim, lookback: Lookback, beginning: Beginning) -> Execution:
+        """What may end the attempt before its graph does is set up here; it may be at once."""
+        execution = Execution(claim, self.appender.writer(claim, lookback.size), self.limits.stop_seconds)
+        ran = (now_ms() - parse_timestamp(claim.running_since)) / 1000
+        left = self.limits.task_timeout_seconds - ran
+        self.leases.keep(claim, execution.stop, left)
+        if self.draining:
+            execution.stop(Stop.DRAIN)
+        elif left > 0:
+            execution.stop_in(left, Stop.TIMEOUT)
+        elif not beginning.done:
+            execution.stop(Stop.TIMEOUT)
+        return execution
+
+    def _forget(self, execution: Execution) -> None:
+        """A later attempt on this worker at the same task stays."""
+        task_id = execution.claim.task_id
+        if self.running.get(task_id) is execution:
+            del self.running[task_id]
+            self.bells.ignore(self.log.keys.control(task_id))
+
+    async def _run(self, execution: Execution, attempt: Attempt, beginning: Beginning) -> None:
         writer = execution.writer
-        if lookback.fruitless >= self.max_attempts:
-            message = f"{lookback.fruitless} attempts in a row finished no node"
-            return await self._end(writer, failed("poison", message))
-        event = await execution.run(attempt.run(beginning, writer))
-        if event is not None:
-            return await self._end(writer, event)
+        if execution.stopped is None:
+            event = await execution.run(attempt.run(beginning, writer, execution.control))
+            if event is not None:
+                return await self.ending.end(writer, event)
         match execution.stopped:
             case Stop.CANCEL:
-                await writer.append(Event(EventType.TASK_CANCEL_REQUESTED))
-                await self._end(writer, Event(EventType.TASK_CANCELLED))
+                await self.ending.end(writer, *CANCELLED)
+            case Stop.TIMEOUT:
+                await self.ending.end(writer, timed_out(self.limits.task_timeout_seconds))
             case Stop.DRAIN:
-                await self._hand_back(writer)
+                await self.ending.hand_back(writer)
             case _:
                 log.warning("the lease of task %s was lost", writer.claim.task_id)
         return None
-
-    async def _end(self, writer: AttemptWriter, event: Event) -> None:
-        try:
-            await writer.append(event)
-        except NotStorable as error:
-            event = failed("bad_output", f"the result cannot be stored: {error.reason}")
-            await writer.append(event)
-        except QuotaExceeded as error:
-            event = failed("quota_exceeded", str(error))
-            await writer.append(event)
-        await writer.flush()
-        task_id = writer.claim.task_id
-        if event.type in TERMINAL:
-            await self.tasks.settle(task_id)
-        elif event.type is EventType.TASK_INTERRUPTED:
-            await self.tasks.unexpect(task_id)
-
-    async def _hand_back(self, writer: AttemptWriter) -> None:
-        """Let another worker go on at once: what was written is written, and the lease is free."""
-        await writer.flush()
-        await self.leases.release(writer.claim)
-        task_id = writer.claim.task_id
-        state = await self.tasks.get(task_id)
-        await self.tasks.expect(task_id, 1000)
-        await self.dispatcher.dispatch(task_id, state.record["pool"])

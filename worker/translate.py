@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from langchain_core.messages import AIMessageChunk, BaseMessage
+from langgraph.types import StateSnapshot
 
 from events.model import Event, EventType
 from worker.attribution import Attributed
@@ -80,6 +81,16 @@ class Translator:
             whole = "".join(self._texts.pop(message_id))
             data = {"message_id": message_id, "role": "ai", "text": whole}
             yield Event(EventType.MESSAGE_COMPLETED, data, node, run)
+
+
+def finished_nodes(snapshot: StateSnapshot, namespace: tuple[str, ...] = ()) -> Iterator[Event]:
+    """The `node.completed` of those nodes of an unfinished step that have finished, in subgraphs too."""
+    for task in snapshot.tasks:
+        if isinstance(task.state, StateSnapshot):
+            yield from finished_nodes(task.state, (*namespace, task.name))
+        if task.result is not None and task.name not in _HIDDEN:
+            update = {**_scope(namespace), "update": task.result}
+            yield Event(EventType.NODE_COMPLETED, update, task.name, task.id[:8])
 
 
 def _progress(data: Any) -> Event:

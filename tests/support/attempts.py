@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
-from events.append import Appender, AttemptWriter
+from events.append import Appender
 from events.log import EventLog
 from events.model import Event, EventType
+from events.writer import AttemptWriter
 
 SUCCESS = Event(EventType.TASK_SUCCEEDED, {"result": None})
 

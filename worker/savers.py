@@ -122,7 +122,7 @@ async def _sqlite(path: str) -> AsyncGenerator[Saver]:
 
 
 async def _set_up_in_turn(saver: Any) -> None:
-    """Make the tables. Turning the journal on, SQLite doesn't wait for another worker that does it as well."""
+    """Make the tables. When it turns its journal on, SQLite doesn't wait for another worker."""
     async with asyncio.timeout(LOCKED_SECONDS):
         while True:
             try:

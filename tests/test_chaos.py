@@ -9,6 +9,8 @@ from events.model import Entry, EventId
 from tests.chaos.__main__ import SCENARIOS
 from tests.chaos.tasks import check_log
 
+pytestmark = pytest.mark.alone
+
 SEED = 20261121
 
 

@@ -58,12 +58,15 @@ def postgres() -> Generator[str]:
         pytest.skip("there is no Postgres server here")
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
-        user = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
+        user = "nobody" if os.geteuid() == 0 else None  # Postgres doesn't run as root
         tools, port = found[-1].parent, free_port()
         make = [tools / "initdb", "-D", f"{folder}/data", "-U", "taskreel", "--auth=trust", "--no-sync"]
-        subprocess.run([*user, *make], check=True, capture_output=True)
+        subprocess.run(make, check=True, capture_output=True, user=user, cwd=folder)
         serve = [found[-1], "-D", f"{folder}/data", "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"]
-        with open(f"{folder}/log", "wb") as log, subprocess.Popen([*user, *serve], stderr=log) as server:
+        with (
+            open(f"{folder}/log", "wb") as log,
+            subprocess.Popen(serve, stderr=log, user=user, cwd=folder) as server,
+        ):
             try:
                 ready = [tools / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), "-t", "20"]
                 while subprocess.run(ready).returncode:

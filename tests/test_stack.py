@@ -21,6 +21,8 @@ from cli.embedded import StackError, lock_data
 from cli.guard import read_children
 from cli.stack import check_port, pod_url, taskreel, why_not_ready
 
+pytestmark = pytest.mark.alone
+
 STAND_IN = """
 import http.server, json, os, pathlib, signal, subprocess, sys, time
 
@@ -56,7 +58,7 @@ sys.exit(run_stack(options, lambda *words: [sys.executable, "stand_in.py", *word
 """
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 10) -> None:
+def wait_until(holds: Callable[[], object], seconds: float = 30) -> None:
     """Return once `holds()` is true; fail when it is not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():
@@ -129,7 +131,7 @@ class Up:
         """The log, where the worker was told it is."""
         return Redis.from_url(json.loads((self.folder / "worker.json").read_text())["TASKREEL_REDIS_URL"])
 
-    def end(self, number: int = signal.SIGTERM, seconds: float = 10) -> int:
+    def end(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
         """Send a signal and give the exit status."""
         self.process.send_signal(number)
         return self.process.wait(seconds)

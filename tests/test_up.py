@@ -16,6 +16,8 @@ import pytest
 from tests.support.server import free_port
 from tests.support.system import command, wait_for
 
+pytestmark = pytest.mark.alone
+
 
 def group_members(supervisor: int) -> set[int]:
     """The processes that descend from the supervisor; their groups have leaders among them."""

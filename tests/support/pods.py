@@ -74,7 +74,7 @@ async def running_pod(settings: Settings, send_buffer: int | None = None) -> Asy
     await wait_until(lambda: server.started)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=url, timeout=20, limits=limits) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
         try:
             yield RunningPod(url, app.pod, client)
         finally:

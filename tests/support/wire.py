@@ -25,14 +25,14 @@ class Wire:
         self.body = b""
         self._chunks = response.aiter_raw()
 
-    async def until(self, marker: bytes, seconds: float = 10) -> bytes:
+    async def until(self, marker: bytes, seconds: float = 30) -> bytes:
         """Read on until the body holds those bytes; gives all of it so far."""
         async with asyncio.timeout(seconds):
             while marker not in self.body:
                 self.body += await anext(self._chunks)
         return self.body
 
-    async def rest(self, seconds: float = 10) -> bytes:
+    async def rest(self, seconds: float = 30) -> bytes:
         """Read until the server ends it; gives all of it."""
         async with asyncio.timeout(seconds):
             async for chunk in self._chunks:

@@ -30,7 +30,7 @@ from tests.support.system import System, command, start_pod, wait_for
 from tests.support.terminal import EVIL, last_picture, on_terminal
 
 GRAPHS = ",".join([*SPECS, "approval=examples.approval:graph"])
-SLOW = json.dumps({"count": 40, "pause": 0.05})
+SLOW = json.dumps({"count": 40, "pause": 0.15})
 
 
 @pytest.fixture(scope="module")

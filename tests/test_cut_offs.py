@@ -80,6 +80,7 @@ class Mortal(RedisSaver):
 
     left = 0
     after = False
+    dying = asyncio.Event()
     buried = asyncio.Event()
 
     async def aput(self, *args: Any, **more: Any) -> Any:
@@ -101,6 +102,7 @@ class Mortal(RedisSaver):
         return done
 
     async def _die(self) -> None:
+        self.dying.set()
         await self.buried.wait()  # LangGraph would wait for a write that never ends
         raise ConnectionAbortedError
 
@@ -118,8 +120,11 @@ async def attempt_at(
     again = lookback.supersedes(stored, from_scratch=beginning.checkpoint_id is None)
     writer: AttemptWriter = await open_attempt(log, appender, task_id, supersedes=again)
     running = asyncio.create_task(attempt.run(beginning, writer, RunControl()))
-    await asyncio.wait([running], timeout=0.3)
+    dying = asyncio.create_task(Mortal.dying.wait())
+    await asyncio.wait([running, dying], return_when=asyncio.FIRST_COMPLETED)
+    dying.cancel()
     if not running.done():
+        await asyncio.sleep(0.1)  # what is told all the same would be told by now
         running.cancel()
         Mortal.buried.set()
         await asyncio.wait([running])
@@ -149,12 +154,14 @@ async def test_it_goes_on_wherever_it_was_cut_off(
 ) -> None:
     """The result is whole; each node's end is told once, and a node that was told of doesn't run again."""
     RAN.clear()
-    Mortal.left, Mortal.after, Mortal.buried = cut, after, asyncio.Event()
+    Mortal.left, Mortal.after = cut, after
+    Mortal.dying, Mortal.buried = asyncio.Event(), asyncio.Event()
     saver = Mortal(log.redis, keys, ttl_seconds=60)
     first = await attempt_at(log, tasks, appender, saver, task_id)
     told = {node for kind, node in final(await log.read(task_id, BEGINNING)) if kind == "node.completed"}
     before = Counter(RAN)
     if first is None:
+        Mortal.dying = asyncio.Event()
         saver = RedisSaver(log.redis, keys, ttl_seconds=60)
         assert await attempt_at(log, tasks, appender, saver, task_id) is EventType.TASK_SUCCEEDED
     entries = await log.read(task_id, BEGINNING)

@@ -170,6 +170,7 @@ async def test_lines_may_end_in_any_way_and_chunks_anywhere() -> None:
     assert notices == []
 
 
+@pytest.mark.alone
 async def test_a_farewell_is_followed_by_the_wait_it_asks_for() -> None:
     """A draining pod answers 200, says when to come back and ends: no event is lost by that."""
     farewell = streams(frame(1), b"retry: 300\n\n", b": going away\n\n")
@@ -236,6 +237,7 @@ async def test_a_passing_refusal_that_does_not_pass_is_raised_in_the_end() -> No
             await followed(script, patience=1)
 
 
+@pytest.mark.alone
 async def test_a_refused_connection_is_told_at_once() -> None:
     """Nobody has ever answered there, so it is a wrong URL rather than a restart."""
     url = f"http://127.0.0.1:{free_port()}"

@@ -70,6 +70,7 @@ class Appender:
         self._keys = keys
         self._queue: deque[Write] = deque()
         self._sent: Sequence[Write] = ()
+        self._composed: Sequence[Write] = ()
         self._unconfirmed = Unconfirmed()
         self._connected = False
         self._wake = asyncio.Event()
@@ -151,7 +152,7 @@ class Appender:
     async def _execute(self, batch: list[Write]) -> list[Any]:
         pipe = self._redis.pipeline(transaction=True)
         rung: dict[str, EventId] = {}
-        self._sent = live = [write for write in batch if not write.writer.fenced]
+        self._sent = self._composed = live = [write for write in batch if not write.writer.fenced]
         for write in live:
             task_id = write.writer.claim.task_id
             fields = {"type": write.kind, "event": write.document}
@@ -159,7 +160,10 @@ class Appender:
             rung[task_id] = write.id
         for task_id, last in rung.items():
             pipe.publish(self._keys.bell(task_id), str(last))
-        results = iter(await pipe.execute(raise_on_error=False) if live else ())
+        try:
+            results = iter(await pipe.execute(raise_on_error=False) if live else ())
+        finally:
+            self._composed = ()
         return [Fenced(Fenced.__doc__) if write.writer.fenced else next(results) for write in batch]
 
     async def _was_written(self, write: Write) -> bytes | Fenced:
@@ -179,15 +183,15 @@ class Appender:
     async def _restore(self, connection: Any) -> None:
         """Put back what Redis lost of what it has acknowledged, before anything else is written.
 
-        An attempt that isn't the newest any more is fenced. If what is on its way has entries of such a one,
-        the connection fails, so that the rest is sent without them.
+        An attempt that isn't the newest any more is fenced. If a command that waits for the connection has
+        entries of such a one, the connection fails, so that the rest is sent without them.
         """
         self._connected = True
         live = [write for write in self._sent if not write.writer.fenced]
         written = self._unconfirmed.by_writer(live)
         if written:
             await self._restore_all(connection, written)
-        if any(write.writer.fenced for write in self._sent):
+        if any(write.writer.fenced for write in self._composed):
             raise RedisConnectionError("an attempt that was sending is fenced")
 
     async def _restore_all(self, connection: Any, written: Mapping[AttemptWriter, Sequence[Write]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from events.append import Appender
+from events.connect import connect
 from events.errors import Fenced, Held
 from events.keys import Keys
 from events.log import EventLog
@@ -17,8 +18,9 @@ from events.model import Entry, EventId
 from events.position import Rewound
 from events.scripts import LOST_ATTEMPTS
 from events.tasks import TaskStore
-from events.writer import AttemptWriter
+from events.writer import AttemptWriter, Write
 from tests.support.attempts import open_attempt, progress, roll_back, write
+from tests.support.proxy import proxy
 from tests.support.waiting import wait_until
 
 
@@ -186,6 +188,33 @@ async def test_several_writers_are_put_right_at_once(
     with pytest.raises(Fenced):
         await first.flush()
     assert [str(entry.id) for entry in await history(log, task_id)] == ["0-1", "1-2", "2-3", "2-4"]
+
+
+async def test_a_fence_found_while_a_refusal_is_looked_up_holds_nobody_up(
+    redis_port: int, log: EventLog, other_appender: Appender, task_id: str
+) -> None:
+    """The connection breaks as a refused entry is looked for: its writer is fenced, and others go on."""
+    async with proxy(redis_port) as between:
+        client = connect(f"redis://127.0.0.1:{between.port}/0")
+        appender = Appender(client, log.keys)
+        first = await open_attempt(log, appender, task_id)
+        await write(first, 1)
+        again = await open_attempt(log, other_appender, task_id)
+        look_up = appender._was_written  # pyright: ignore[reportPrivateUsage]
+
+        async def broken(write: Write) -> bytes | Fenced:
+            between.cut()
+            return await look_up(write)
+
+        appender._was_written = broken  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(Fenced):
+            await write(first, 1)
+        await log.redis.delete(log.keys.lease(task_id))
+        third = await open_attempt(log, appender, task_id)
+        await write(third, 1)
+        assert third.claim.started.attempt == again.claim.started.attempt + 1
+        await appender.close()
+        await client.aclose()
 
 
 async def test_claims_wait_for_writers_after_a_restart_and_skip_numbers(

@@ -21,8 +21,8 @@ import contextlib
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -30,7 +30,7 @@ from redis.exceptions import ResponseError
 
 from events import scripts
 from events.background import stop
-from events.connect import AWAY, sibling
+from events.connect import AWAY, UNSAFE_SECONDS, patiently, sibling
 from events.errors import Fenced
 from events.keys import Keys
 from events.log import Claim
@@ -44,17 +44,8 @@ MAX_BATCH = 500
 MAX_BATCH_BYTES = 1024 * 1024
 """One write's most: large enough that the round trip vanishes, small enough that readers see it soon."""
 
-UNSAFE_SECONDS = 5.0
-"""For how long a write may not be on Redis's disk.
-
-With `appendfsync everysec` that is a second; at a slow disk two, then Redis has its writers wait
-(https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
-"""
-
 LOOK_SECONDS = 0.25
 """How often the connection is looked at while something is unsafe and nothing is written."""
-
-T = TypeVar("T")
 
 
 class Appender:
@@ -143,9 +134,9 @@ class Appender:
     async def _send(self, batch: list[Write]) -> list[Any]:
         """The reply to each entry of a batch; sends it until there is one."""
         if not self._connected:
-            await self._patiently(self._redis.ping)
+            await patiently(self._redis.ping)
         try:
-            return await self._patiently(lambda: self._execute(batch))
+            return await patiently(lambda: self._execute(batch))
         except ResponseError as error:  # EXECABORT, such as for OOM: nothing of the batch was written
             return [error] * len(batch)
 
@@ -168,17 +159,8 @@ class Appender:
 
     async def _was_written(self, write: Write) -> bytes | Fenced:
         key, own = self._keys.log(write.writer.claim.task_id), str(write.id)
-        found = await self._patiently(lambda: self._redis.xrange(key, own, own))
+        found = await patiently(lambda: self._redis.xrange(key, own, own))
         return found[0][0] if found else Fenced(Fenced.__doc__)
-
-    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        delay = 0.01
-        while True:
-            try:
-                return await ask()
-            except AWAY:
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 0.5)
 
     async def _restore(self, connection: Any) -> None:
         """Put back what Redis lost of what it has acknowledged, before anything else is written.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.asyncio import (
     BlockingConnectionPool,
@@ -26,7 +26,16 @@ AWAY = (RedisConnectionError, RedisTimeoutError, OSError, ReadOnlyError, OutOfMe
 After all but the last two nothing is known of what the command did.
 """
 
-__all__ = ["AWAY", "RedisError", "connect"]
+UNSAFE_SECONDS = 5.0
+"""For how long a write that was acknowledged may not be on Redis's disk.
+
+With `appendfsync everysec` that is a second; at a slow disk two, then Redis has its writers wait
+(https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
+"""
+
+__all__ = ["AWAY", "UNSAFE_SECONDS", "RedisError", "connect", "patiently", "sibling"]
+
+T = TypeVar("T")
 
 
 class Heard:
@@ -157,6 +166,17 @@ def sibling(redis: Redis, connected: Connected | None = None) -> Redis:
         "redis_connect_func": None if connected is None else _greeting(connected),
     }
     return _client(_FairPool(**options))
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until Redis answers, however long it's away; what is asked must do no harm when it's done twice."""
+    delay = 0.01
+    while True:
+        try:
+            return await ask()
+        except AWAY:
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 0.5)
 
 
 def _greeting(connected: Connected) -> Callable[[Any], Awaitable[None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from events.connect import AWAY
+from events.connect import patiently
 from events.errors import Fenced
 from events.keys import CheckpointKeys
 from worker.fence import GUARD, Fence
@@ -49,19 +48,16 @@ class Commands:
 
     async def run(self, commands: Sequence[Command], *, together: bool = False) -> list[Any]:
         """The replies to commands, sent in one go; together: in a transaction."""
-        delay = 0.01
-        while True:
+
+        async def ask() -> list[Any]:
             pipe = self._redis.pipeline(transaction=together)
             for command in commands:
                 pipe.execute_command(*command)
-            try:
-                replies = await pipe.execute()
-            except AWAY:
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, 0.5)
-            else:
-                self._journal.alive()
-                return replies
+            return await pipe.execute()
+
+        replies = await patiently(ask)
+        self._journal.alive()
+        return replies
 
     async def write(self, keys: CheckpointKeys, commands: Sequence[Command], fence: Fence | None) -> Any:
         """Execute commands on a thread, all or none, and remember them. Gives the last one's reply.

@@ -18,7 +18,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from events.connect import AWAY
+from events.connect import AWAY, UNSAFE_SECONDS
 from events.keys import CheckpointKeys
 from worker.fence import GUARD, Fence
 
@@ -26,12 +26,6 @@ log = logging.getLogger(__name__)
 
 Command = tuple[Any, ...]
 """A Redis command: its name, the one key that it touches, and the rest of its words."""
-
-UNSAFE_SECONDS = 5.0
-"""For how long a write may not be on Redis's disk.
-
-With everysec that is a second, and two at a slow disk, before Redis has writers wait for it.
-"""
 
 OUTAGE_SECONDS = 600.0
 """A Redis that was away for longer isn't put right: others may have used the threads, or deleted them."""

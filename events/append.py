@@ -22,10 +22,10 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from events import scripts
@@ -34,7 +34,8 @@ from events.connect import AWAY, UNSAFE_SECONDS, patiently, sibling
 from events.errors import Fenced
 from events.keys import Keys
 from events.log import Claim
-from events.model import SUBMITTED_ID, EventId, EventType, now_ms
+from events.model import SUBMITTED_ID, EventType, now_ms
+from events.transaction import Command, execute
 from events.unconfirmed import Unconfirmed
 from events.writer import AttemptWriter, Write
 
@@ -61,9 +62,7 @@ class Appender:
         self._keys = keys
         self._queue: deque[Write] = deque()
         self._sent: Sequence[Write] = ()
-        self._composed: Sequence[Write] = ()
         self._unconfirmed = Unconfirmed()
-        self._connected = False
         self._wake = asyncio.Event()
         self._unsafe = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -71,8 +70,8 @@ class Appender:
     def writer(self, claim: Claim, size: int = 0) -> AttemptWriter:
         """The writer of a claimed attempt on a log that holds `size` bytes of documents already."""
         writer = AttemptWriter(self._put, claim, size)
-        first = Write(writer, SUBMITTED_ID, EventType.TASK_SUBMITTED, claim.submitted)
-        started = Write(writer, claim.started, EventType.ATTEMPT_STARTED, claim.document)
+        first = Write(writer, bytes(SUBMITTED_ID), EventType.TASK_SUBMITTED, claim.submitted)
+        started = Write(writer, bytes(claim.started), EventType.ATTEMPT_STARTED, claim.document)
         self._unconfirmed.add([first, started])
         return writer
 
@@ -133,48 +132,46 @@ class Appender:
 
     async def _send(self, batch: list[Write]) -> list[Any]:
         """The reply to each entry of a batch; sends it until there is one."""
-        if not self._connected:
-            await patiently(self._redis.ping)
         try:
             return await patiently(lambda: self._execute(batch))
-        except ResponseError as error:  # EXECABORT, such as for OOM: nothing of the batch was written
+        except ResponseError as error:  # such as NOPERM: Redis takes nothing of the batch, now or later
             return [error] * len(batch)
 
     async def _execute(self, batch: list[Write]) -> list[Any]:
-        pipe = self._redis.pipeline(transaction=True)
-        rung: dict[str, EventId] = {}
-        self._sent = self._composed = live = [write for write in batch if not write.writer.fenced]
-        for write in live:
-            task_id = write.writer.claim.task_id
-            fields = {"type": write.kind, "event": write.document}
-            pipe.xadd(self._keys.log(task_id), fields, id=str(write.id))
-            rung[task_id] = write.id
-        for task_id, last in rung.items():
-            pipe.publish(self._keys.bell(task_id), str(last))
+        pool = self._redis.connection_pool
+        connection = await pool.get_connection()  # from here on it is known who is fenced
         try:
-            results = iter(await pipe.execute(raise_on_error=False) if live else ())
+            allowed = [not write.writer.fenced for write in batch]
+            self._sent = list(compress(batch, allowed))
+            replies = iter(await execute(connection, self._commands(self._sent)) if self._sent else ())
         finally:
-            self._composed = ()
-        return [Fenced(Fenced.__doc__) if write.writer.fenced else next(results) for write in batch]
+            await pool.release(connection)
+        return [next(replies) if its else Fenced(Fenced.__doc__) for its in allowed]
+
+    def _commands(self, writes: Sequence[Write]) -> list[Command]:
+        """An XADD for each, then one bell a task."""
+        commands, rung = list[Command](), dict[str, bytes]()
+        for writer, raw_id, kind, document in writes:
+            task_id = writer.claim.task_id
+            commands.append(("XADD", self._keys.log(task_id), raw_id, "type", kind, "event", document))
+            rung[task_id] = raw_id
+        commands += [("PUBLISH", self._keys.bell(task_id), last) for task_id, last in rung.items()]
+        return commands
 
     async def _was_written(self, write: Write) -> bytes | Fenced:
-        key, own = self._keys.log(write.writer.claim.task_id), str(write.id)
+        key, own = self._keys.log(write.writer.claim.task_id), write.raw_id
         found = await patiently(lambda: self._redis.xrange(key, own, own))
         return found[0][0] if found else Fenced(Fenced.__doc__)
 
     async def _restore(self, connection: Any) -> None:
         """Put back what Redis lost of what it has acknowledged, before anything else is written.
 
-        An attempt that isn't the newest any more is fenced. If a command that waits for the connection has
-        entries of such a one, the connection fails, so that the rest is sent without them.
+        An attempt that isn't the newest any more is fenced; what it has on its way isn't sent then.
         """
-        self._connected = True
         live = [write for write in self._sent if not write.writer.fenced]
         written = self._unconfirmed.by_writer(live)
         if written:
             await self._restore_all(connection, written)
-        if any(write.writer.fenced for write in self._composed):
-            raise RedisConnectionError("an attempt that was sending is fenced")
 
     async def _restore_all(self, connection: Any, written: Mapping[AttemptWriter, Sequence[Write]]) -> None:
         commands = [self._restoring(writer.claim, writes) for writer, writes in written.items()]
@@ -193,7 +190,7 @@ class Appender:
         keys = (name.log(task_id), name.task(task_id), name.lease(task_id), name.tombstone(task_id))
         about = (claim.owner, str(claim.started.attempt), name.bell(task_id))
         record = (str(len(claim.record)), *claim.record)
-        entries = [part for write in writes for part in (bytes(write.id), write.kind, write.document)]
+        entries = [part for write in writes for part in (write.raw_id, write.kind, write.document)]
         return ("EVAL", scripts.RESTORE, str(len(keys)), *keys, *about, *record, *entries)
 
     async def _tell_others(self, connection: Any, restored: Sequence[AttemptWriter]) -> None:

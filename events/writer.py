@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from events.codec import document, dropped
 from events.errors import Fenced, NotStorable, QuotaExceeded, Sealed
@@ -21,12 +21,18 @@ BEYOND_QUOTA = frozenset({*TERMINAL, EventType.TASK_CANCEL_REQUESTED})
 """What may be written when the quota is used up: the end, and why it comes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One entry, on its way or acknowledged."""
+class Write(NamedTuple):
+    """One entry, on its way or acknowledged.
+
+    Attributes:
+        writer: whose it is.
+        raw_id: `b"1-57"`; bytes, since the garbage collector would look at each remembered `EventId`.
+        kind: the event's type.
+        document: the entry's JSON.
+    """
 
     writer: AttemptWriter
-    id: EventId
+    raw_id: bytes
     kind: str
     document: bytes
 
@@ -87,7 +93,7 @@ class AttemptWriter:
         self.last, self.sealed = event_id, terminal
         self._unwritten += 1
         self._unwritten_bytes += len(raw)
-        self._put(Write(self, event_id, event.type, raw))
+        self._put(Write(self, bytes(event_id), event.type, raw))
         return event_id
 
     async def flush(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import pytest
+from redis.exceptions import NoPermissionError
 
 from events.append import MAX_BATCH, Appender
 from events.connect import connect
@@ -15,6 +16,7 @@ from events.log import EventLog, submitted
 from events.model import START, Event, EventId, EventType
 from events.writer import MAX_UNWRITTEN, MAX_UNWRITTEN_BYTES, AttemptWriter
 from tests.support.proxy import Proxy, proxy
+from tests.support.server import free_port, valkey
 from tests.support.waiting import wait_until
 
 TRIES = 1000
@@ -145,6 +147,76 @@ async def test_large_events_are_not_gathered_without_bound(
     await flooding
     await writer.flush()
     assert (await log.last(task_id))[0].id.seq == 42
+
+
+async def test_a_redis_whose_memory_is_full_is_waited_for(
+    log: EventLog, appender: Appender, task_id: str
+) -> None:
+    """Nothing is written, nothing is given up, and it goes on in order when there's room."""
+    writer = await writer_of(log, appender, task_id)
+    await log.redis.config_set("maxmemory", 1)
+    try:
+        await append_and_see_it_wait(writer, log)
+    finally:
+        await log.redis.config_set("maxmemory", 0)
+    await writer.flush()
+    assert [entry.id.seq for entry in await log.read(task_id, START)] == [1, 2, 3, 4, 5]
+
+
+async def test_a_redis_that_has_become_a_replica_is_waited_for(keys: Keys, task_id: str) -> None:
+    """It may be the primary again, or another one may answer under its name."""
+    with valkey() as port:
+        redis = connect(f"redis://127.0.0.1:{port}/0")
+        log, appender = EventLog(redis, keys), Appender(redis, keys)
+        await log.create(task_id, submitted({}), {"status": "queued"})
+        writer = await writer_of(log, appender, task_id)
+        await redis.replicaof("127.0.0.1", free_port())
+        await append_and_see_it_wait(writer, log)
+        await redis.replicaof("NO", "ONE")
+        await writer.flush()
+        assert [entry.id.seq for entry in await log.read(task_id, START)] == [1, 2, 3, 4, 5]
+        await appender.close()
+        await redis.aclose()
+
+
+async def append_and_see_it_wait(writer: AttemptWriter, log: EventLog) -> None:
+    """Three events, which Redis refuses time and again."""
+    before = await _refusals(log)
+
+    async def again_and_again() -> bool:
+        return await _refusals(log) >= before + 10
+
+    for number in range(3):
+        await writer.append(Event(EventType.PROGRESS, {"number": number}))
+    await wait_until(again_and_again)
+    assert [entry.id.seq for entry in await log.last(writer.claim.task_id)] == [2]
+
+
+async def _refusals(log: EventLog) -> int:
+    """How many commands Redis has refused for its own state."""
+    stats = await log.redis.info("errorstats")
+    return sum(stats.get(f"errorstat_{code}", {}).get("count", 0) for code in ("OOM", "READONLY"))
+
+
+async def test_what_redis_forbids_fails_the_attempt_and_writes_nothing(
+    redis_port: int, log: EventLog, task_id: str
+) -> None:
+    """Bells that may not be rung: an entry that nobody hears of would be half a write."""
+    name = f"mute-{task_id}"
+    await log.redis.acl_setuser(name, enabled=True, nopass=True, keys="*", channels="*", categories=["+@all"])
+    client = connect(f"redis://{name}:any@127.0.0.1:{redis_port}/0")
+    appender = Appender(client, log.keys)
+    writer = await writer_of(log, appender, task_id)
+    await writer.append(Event(EventType.PROGRESS))
+    await writer.flush()
+    await log.redis.acl_setuser(name, commands=["-publish"])
+    await writer.append(Event(EventType.PROGRESS))
+    with pytest.raises(NoPermissionError):
+        await writer.flush()
+    assert (await log.last(task_id))[0].id == EventId(1, 3)
+    await appender.close()
+    await client.aclose()
+    await log.redis.acl_deluser(name)
 
 
 async def test_many_tasks_share_one_write(log: EventLog, appender: Appender) -> None:

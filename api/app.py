@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import routes, wishes
-from api.context import RAW_SEND, request_id
+from api.context import request_id
 from api.pod import Pod
 from api.problems import Problem, from_error
 from api.stream import StreamEndpoint, answer_problem
@@ -64,7 +64,6 @@ class Entrance:
         """Serve one connection of ASGI's."""
         if scope["type"] != "http":
             return await self._web(scope, receive, send)
-        scope[RAW_SEND] = send
         match = _STREAM_PATH.fullmatch(scope["path"])
         if match is not None and scope["method"] in ("GET", "HEAD"):
             scope["path_params"] = {"task_id": match[1]}

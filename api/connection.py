@@ -1,125 +1,160 @@
-"""One client's connection: bytes go straight into its socket, with no task and no queue while it keeps up.
+"""One stream's socket: bytes go straight into it, with no task, timer or queue while the client keeps up.
 
-A push is one call of the server's `send`, taken as far as it goes without suspending. Only if the socket is
-full does it suspend; then one task waits for it, what comes meanwhile is buffered up to a bound, and a client
-beyond the bound is cut off: it comes back with its cursor and misses nothing.
+A push is one `write` of the transport's, which hands it to the kernel there and then. Only when the client
+takes less than it is sent is anything kept here, up to a bound; beyond it the client is cut off, comes back
+with its cursor and misses nothing.
+
+The response is in chunked transfer coding (RFC 9112, section 7.1). What is pushed goes to many, so it comes
+as a chunk already, made once by whoever encodes it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Coroutine, Generator
-from typing import Any
+import socket
+from typing import Any, Protocol
 
-from starlette.types import Message, Receive, Send
+from api.sse import LAST_CHUNK, chunk
 
-MAX_BUFFERED_CHUNKS = 256
-MAX_BUFFERED_BYTES = 1024 * 1024
+MAX_KEPT_CHUNKS = 256
+MAX_KEPT_BYTES = 1024 * 1024
+"""What is kept for a client at most, beyond the 64 KiB of the transport's own buffer."""
+
+STALLED_SECONDS = 30.0
+"""A client that takes nothing for so long, though something waits for it, is cut off by the kernel."""
+
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # RFC 5482; Linux has it
 
 
-class Connection:
-    """A reader of the tailer's on an ASGI `send`.
+class Owner(Protocol):
+    """Who opened the connection."""
+
+    def lost(self, connection: Connection) -> None:
+        """It's closed, for whatever reason; called once."""
+        ...
+
+    def cut_off(self, connection: Connection) -> None:
+        """Its client was too slow and will be closed."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """A reader of the tailer's on a socket whose response has begun.
+
+    Args:
+        owner: is told what becomes of it.
+        task_id: what it streams.
+        cancels: whether the task ends with the client, if that goes first.
 
     Attributes:
         ended: nothing more is sent: the log has ended, the pod goes, or the client was too slow.
+        gone: the socket is closed.
+        server: the server's open connections, which it is one of until the socket is closed.
+        transport: the socket.
     """
 
-    __slots__ = ("_buffer", "_buffered", "_last", "_send", "_waiting", "ended")
+    __slots__ = (
+        "_kept",
+        "_kept_bytes",
+        "_owner",
+        "_room",
+        "cancels",
+        "ended",
+        "gone",
+        "server",
+        "task_id",
+        "transport",
+    )
 
-    def __init__(self, send: Send) -> None:
+    server: set[Any]
+    transport: asyncio.Transport
+
+    def __init__(self, owner: Owner, task_id: str, *, cancels: bool = False) -> None:
+        self.task_id = task_id
+        self.cancels = cancels
         self.ended = False
-        self._send: Any = send
-        self._waiting: asyncio.Task[None] | None = None
-        self._buffer: list[bytes] = []
-        self._buffered = 0
-        self._last = False
+        self.gone = False
+        self._owner = owner
+        self._kept: list[bytes] | None = None  # None while the socket takes all there is
+        self._kept_bytes = 0
+        self._room: asyncio.Future[None] | None = None
 
     def push(self, data: bytes) -> None:
-        """Send bytes now if the socket takes them, else as soon as it does."""
-        if self.ended:
-            return
-        if self._waiting is None:
-            self._begin({"type": "http.response.body", "body": data, "more_body": True})
+        """Send a chunk now if the socket takes it, else as soon as it does."""
+        if self._kept is None:
+            self.transport.write(data)
         else:
             self._keep(data)
 
     async def send(self, data: bytes) -> bool:
-        """Send bytes, waiting for the socket. False once the client has gone."""
-        if self._waiting is not None:
-            await self._waiting
-        if self.ended or self._gone():
-            return False
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        return not self._gone()
+        """Send a chunk and wait until the socket takes more. False once nothing more can be sent."""
+        self.push(data)
+        if self._kept is not None and not (self.ended or self.gone):
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+        return not (self.ended or self.gone)
 
     def end(self, farewell: bytes = b"") -> None:
-        """Send the last bytes and complete the response."""
-        if self.ended:
+        """Send some last bytes, not yet a chunk, complete the response, and close once it's all taken."""
+        if self.ended or self.gone:
             return
-        if self._waiting is None:
-            self.ended = True
-            self._begin({"type": "http.response.body", "body": farewell, "more_body": False})
-        else:
-            self._last = True
-            self._keep(farewell)
-            self.ended = True
+        self.ended = True
+        self.transport.write(b"".join([*(self._kept or ()), chunk(farewell), LAST_CHUNK]))
+        self._take_no_more()
+        self.transport.close()
 
-    async def closed(self, receive: Receive) -> None:
-        """Wait until the client has gone or the response is complete."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
+    def shutdown(self) -> None:
+        """End, as uvicorn asks of every connection when it shuts down."""
+        self.end()
 
-    def _begin(self, message: Message) -> None:
-        sending: Coroutine[Any, Any, None] = self._send(message)
-        try:
-            waits_for = sending.send(None)
-        except StopIteration:
+    def connection_made(self, transport: Any) -> None:
+        """Take the socket over."""
+        self.transport = transport
+        if _USER_TIMEOUT is not None and transport.get_extra_info("sockname"):
+            stalled = round(STALLED_SECONDS * 1000)
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, stalled)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed, by whichever side."""
+        self.gone = True
+        self._take_no_more()
+        self.server.discard(self)
+        self._owner.lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Nothing: the connection closes after its response, so no other request counts."""
+
+    def pause_writing(self) -> None:
+        """Keep what comes, for the transport's buffer is full."""
+        if self._kept is None:
+            self._kept = []
+
+    def resume_writing(self) -> None:
+        """Hand on what was kept, for the transport's buffer is empty."""
+        if self.ended or self._kept is None:
             return
-        self._waiting = asyncio.create_task(self._continue(sending, waits_for), name="slow-client")
-
-    async def _continue(self, sending: Coroutine[Any, Any, None], waits_for: Any) -> None:
-        try:
-            await _resume(sending, waits_for)
-            while self._buffer:
-                data = b"".join(self._buffer)
-                self._buffer.clear()
-                self._buffered = 0
-                last = self._last
-                await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-        finally:
-            self._waiting = None
+        kept, self._kept, self._kept_bytes = self._kept, None, 0
+        self.transport.write(b"".join(kept))
+        if self._kept is None:
+            self._wake()
 
     def _keep(self, data: bytes) -> None:
-        self._buffer.append(data)
-        self._buffered += len(data)
-        if len(self._buffer) > MAX_BUFFERED_CHUNKS or self._buffered > MAX_BUFFERED_BYTES:
-            self.ended = True
-            self._buffer.clear()
-            self._abort()
-
-    def _gone(self) -> bool:
-        # uvicorn's send is silent about a client that has left; the object it's bound to knows.
-        return bool(getattr(getattr(self._send, "__self__", None), "disconnected", False))
-
-    def _abort(self) -> None:
-        # A full socket takes no farewell, and closing it would wait for the client to read.
-        transport: Any = getattr(getattr(self._send, "__self__", None), "transport", None)
-        if transport is not None:
-            transport.abort()
-
-
-@types.coroutine
-def _resume(sending: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that was taken to its first suspension outside of any task."""
-    while True:
-        try:
-            value = yield waits_for
-        except BaseException as error:
-            step, argument = sending.throw, error
-        else:
-            step, argument = sending.send, value
-        try:
-            waits_for = step(argument)
-        except StopIteration:
+        if self.ended or self.gone or self._kept is None:
             return
+        self._kept.append(data)
+        self._kept_bytes += len(data)
+        if len(self._kept) > MAX_KEPT_CHUNKS or self._kept_bytes > MAX_KEPT_BYTES:
+            self.ended = True
+            self._take_no_more()
+            # A full socket takes no farewell, and closing it would wait for the client to read.
+            self.transport.abort()
+            self._owner.cut_off(self)
+
+    def _take_no_more(self) -> None:
+        self._kept, self._kept_bytes = [], 0
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        self._room = None

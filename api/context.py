@@ -7,9 +7,6 @@ from uuid import uuid4
 
 from starlette.types import Scope
 
-RAW_SEND = "taskreel.send"
-"""Scope key: the server's own `send`, beneath all middleware."""
-
 _REQUEST_ID = "taskreel.request_id"
 _ACCEPTED = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.history import History
 from api.problems import passing
-from api.sse import SseCodec
+from api.sse import ChunkCodec
 from api.streams import Streams
 from api.submit import Submitter
 from events.append import Appender
@@ -37,7 +37,7 @@ class Pod:
         self.control = TaskControl(self.tasks, self.appender, self.dispatcher)
         self.submitter = Submitter(self.tasks, self.graphs, self.dispatcher, max_queued=settings.max_queued)
         self.streams = Streams(
-            Tailer(self.log, self.redis, SseCodec()),
+            Tailer(self.log, self.redis, ChunkCodec()),
             self.control,
             heartbeat_seconds=settings.heartbeat_seconds,
             max_streams=settings.max_streams,

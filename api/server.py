@@ -15,7 +15,9 @@ from types import FrameType
 
 import uvicorn
 
+from api.admission import Admission
 from api.app import Entrance, create_app
+from api.limits import prepare
 from api.streams import Streams
 from events.settings import Settings
 
@@ -35,19 +37,20 @@ def serve(settings: Settings, host: str, port: int) -> None:
     Raises:
         SystemExit: it can't start, such as when the port is taken.
     """
-    app = create_app(settings)
-    config = _config(app, host, port)
+    limits = prepare(settings.max_streams)
+    app = create_app(settings.model_copy(update={"max_streams": limits.streams}))
+    config = _config(app, host, port, Admission(limits))
     with contextlib.suppress(KeyboardInterrupt):
         PodServer(config, app.pod.streams, settings.pod_drain_seconds).run()
 
 
-def _config(app: Entrance, host: str, port: int) -> uvicorn.Config:
+def _config(app: Entrance, host: str, port: int, admission: Admission) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=admission.protocol,
         ws="none",
         lifespan="on",
         log_config=None,

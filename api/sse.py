@@ -1,4 +1,8 @@
-"""Server-sent events, as bytes. Pure. Format: WHATWG HTML, section 9.2.6, "Interpreting an event stream"."""
+"""Server-sent events, and the chunks they travel in, as bytes. Pure.
+
+Formats: WHATWG HTML, section 9.2.6, "Interpreting an event stream"; RFC 9112, section 7.1, "Chunked Transfer
+Coding".
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from events.model import Entry
 from events.position import Gap, Rewound
 
 HEARTBEAT = b": hb\n\n"
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 class SseCodec:
@@ -37,6 +42,23 @@ class SseCodec:
             str(notice.last).encode(),
             orjson.dumps(data),
         )
+
+
+class ChunkCodec(SseCodec):
+    """The same, each time as one chunk, made once for all the sockets it goes to."""
+
+    def entries(self, entries: Sequence[Entry]) -> bytes:
+        """A chunk of frames."""
+        return chunk(super().entries(entries))
+
+    def notice(self, notice: Gap | Rewound) -> bytes:
+        """A chunk of one frame."""
+        return chunk(super().notice(notice))
+
+
+def chunk(data: bytes) -> bytes:
+    """Bytes as one chunk; none as none, for an empty chunk would be the last one."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
 def retry(shortest: float, longest: float) -> bytes:

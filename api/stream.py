@@ -12,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from api import accept, sse
 from api.connection import Connection
-from api.context import RAW_SEND, request_id
+from api.context import request_id
 from api.problems import Problem, from_error, passing
+from api.protocol import take_over
 from api.streams import Streams
 from events.errors import TaskNotFound
 from events.log import EventLog
@@ -37,8 +38,8 @@ class StreamResponse(EventSourceResponse):
     """A stream that needs no task of its own: sse-starlette's headers, and our delivery.
 
     sse-starlette makes five tasks a connection: to iterate, to ping, to wait for the exit signal and for the
-    disconnect, and a group around them. Here the request's own task waits for the disconnect, the tailer
-    pushes, and pings and farewells are the pod's business.
+    disconnect, and a group around them. Here the request's own task ends once the client has all there is;
+    then the tailer pushes, and pings and farewells are the pod's business.
     """
 
     def __init__(
@@ -63,18 +64,17 @@ class StreamResponse(EventSourceResponse):
         refusal = self._streams.refusal()
         if refusal is not None:
             return await passing_stream(refusal)(scope, receive, send)
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         first = sse.retry(1, 3)
         if self._located.notice is not None:
             first += sse.SseCodec().notice(self._located.notice)
-        connection = Connection(scope[RAW_SEND])
+        # No other request can follow on a connection that nobody listens to any more (RFC 9112, section 9.6).
+        head = [*self.raw_headers, (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
         if self._located.ended:
-            connection.push(first)
-            return connection.end()
-        position = self._located.position
-        await self._streams.serve(
-            connection, receive, self._task_id, position, first=first, cancel=self._cancel
-        )
+            return await send({"type": "http.response.body", "body": first})
+        connection = Connection(self._streams, self._task_id, cancels=self._cancel)
+        if take_over(scope, connection):
+            await self._streams.serve(connection, self._located.position, first=first)
         return None
 
 
@@ -129,7 +129,7 @@ class StreamEndpoint:
 
     async def _locate(self, task_id: str, cursor: EventId) -> Located:
         try:
-            return await self._log.locate(task_id, cursor)
+            return await self._streams.locate(task_id, cursor)
         except TaskNotFound:
             if not self._streams.settling:
                 raise

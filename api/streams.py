@@ -6,8 +6,6 @@ import asyncio
 import itertools
 import logging
 
-from starlette.types import Receive
-
 from api import sse
 from api.connection import Connection
 from api.problems import Problem, passing
@@ -16,9 +14,12 @@ from events.connect import AWAY
 from events.control import TaskControl
 from events.errors import AlreadyEnded, TaskNotFound
 from events.model import EventId
+from events.position import Located
 from events.tailer import Tailer
 
 log = logging.getLogger(__name__)
+
+_HEARTBEAT = sse.chunk(sse.HEARTBEAT)
 
 _SLICES = 15
 """The heartbeat sweep serves a fifteenth of the connections at a time, so that beats don't come in bursts."""
@@ -29,6 +30,7 @@ class Streams:
 
     Attributes:
         draining: the pod is going away and opens no more.
+        slow_clients: how many have been cut off because they were too slow.
 
     Args:
         tailer: what they follow the log by.
@@ -41,12 +43,13 @@ class Streams:
         self, tailer: Tailer, control: TaskControl, *, heartbeat_seconds: float, max_streams: int
     ) -> None:
         self.draining = False
+        self.slow_clients = 0
         self._control = control
         self._tailer = tailer
         self._tick = heartbeat_seconds / _SLICES
         self._max = max_streams
         self._slices: list[set[Connection]] = [set() for _ in range(_SLICES)]
-        self._next = itertools.count()
+        self._cancelling: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     def __len__(self) -> int:
@@ -59,7 +62,7 @@ class Streams:
 
     async def close(self) -> None:
         """Stop all of it."""
-        await stop(self._tasks)
+        await stop([*self._tasks, *self._cancelling])
         await self._tailer.close()
 
     @property
@@ -76,37 +79,36 @@ class Streams:
             return passing("too_many_streams", "This pod is full", detail, 429)
         return None
 
-    async def serve(
-        self,
-        connection: Connection,
-        receive: Receive,
-        task_id: str,
-        position: EventId,
-        *,
-        first: bytes,
-        cancel: bool = False,
-    ) -> None:
-        """Stream a task to a client until the log or the client ends.
+    async def locate(self, task_id: str, cursor: EventId) -> Located:
+        """Find where a reader that has everything up to the cursor goes on; raises as `EventLog.locate`."""
+        return await self._tailer.locate(task_id, cursor)
+
+    async def serve(self, connection: Connection, position: EventId, *, first: bytes) -> None:
+        """Stream a task to a client; returns when it has all there is for now, and goes on by itself.
 
         Args:
-            connection: to the client.
-            receive: tells when the client has gone.
-            task_id: what to stream.
+            connection: to the client, with the response's head sent.
             position: from where on.
             first: bytes to begin with.
-            cancel: whether the task ends with the client, if that goes first.
         """
-        part = self._slices[next(self._next) % _SLICES]
-        part.add(connection)
-        try:
-            connection.push(first)
-            async with self._tailer.follow(task_id, position, connection):
-                await connection.closed(receive)
-        finally:
-            part.discard(connection)
+        self._slice(connection).add(connection)
+        connection.push(sse.chunk(first))
+        await self._tailer.follow(connection.task_id, position, connection)
+
+    def lost(self, connection: Connection) -> None:
+        """Let go of a connection whose socket is closed."""
+        self._slice(connection).discard(connection)
+        self._tailer.leave(connection.task_id, connection)
         # While the pod drains, whoever balances its load may have cut the client off.
-        if cancel and not (connection.ended or self.draining):
-            await self._cancel(task_id)
+        if connection.cancels and not (connection.ended or self.draining):
+            task = asyncio.create_task(self._cancel(connection.task_id), name="cancel-with-client")
+            self._cancelling.add(task)
+            task.add_done_callback(self._cancelling.discard)
+
+    def cut_off(self, connection: Connection) -> None:
+        """Count a client that was too slow."""
+        self.slow_clients += 1
+        log.info("a client of task %s was too slow and is cut off", connection.task_id)
 
     def drain(self) -> None:
         """End every stream with the time to come back at, and open no more."""
@@ -126,5 +128,8 @@ class Streams:
     async def _beat(self) -> None:
         for part in itertools.cycle(self._slices):
             await asyncio.sleep(self._tick)
-            for connection in list(part):
-                connection.push(sse.HEARTBEAT)
+            for connection in part:
+                connection.push(_HEARTBEAT)
+
+    def _slice(self, connection: Connection) -> set[Connection]:
+        return self._slices[hash(connection) % _SLICES]

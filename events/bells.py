@@ -1,20 +1,24 @@
 """Bells: one connection of its own that hears channels ring, kept up over reconnects.
 
-This speaks the two words of pub/sub by itself rather than through redis-py's PubSub, which looks at a clock,
-takes a lock and builds a dict for each message, and subscribes one call at a time.
+redis-py's PubSub looks at a clock, takes a lock and builds a dict for each message, and subscribes one call
+at a time; so this speaks the few words of pub/sub by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from redis.asyncio import Redis
 
 from events.connect import AWAY
+from events.wire import Wire
+
+log = logging.getLogger(__name__)
 
 PING_SECONDS = 5.0
 """How often a silent connection is asked for a sign of life; without one till the next time it's renewed."""
@@ -40,55 +44,61 @@ class Bells:
         self._reconnected = reconnected
         self._wanted: set[str] = set()
         self._have: set[str] = set()
+        self._touched: set[str] = set()
         self._changed = asyncio.Event()
         self._heard = True
+        self._lost = False
         self.renewed_at = -math.inf
 
     def listen(self, channel: str) -> None:
         """Hear that channel from soon on; `rung` is called when the subscription holds."""
         self._wanted.add(channel)
-        self._changed.set()
+        self._touch(channel)
 
     def ignore(self, channel: str) -> None:
         """Hear it no longer."""
         self._wanted.discard(channel)
-        self._changed.set()
+        self._touch(channel)
 
     async def run(self) -> None:
         """Listen until cancelled, over any number of reconnects."""
         renewed = False
         while True:
-            connection: Any = cast("Any", self._redis.connection_pool).make_connection()
-            await self._use(connection, renewed)
+            self._lost = False
+            wire = Wire(self._redis, self._hear, self._lose)
+            try:
+                await wire.connect()
+                self._begin(renewed=renewed)
+                await self._listen(wire)
+            except AWAY:
+                pass
+            finally:
+                await wire.close()
             renewed, self.renewed_at = True, math.inf
             await asyncio.sleep(0.2)
 
-    async def _use(self, connection: Any, renewed: bool) -> None:
-        try:
-            await connection.connect()
-            connection.socket_timeout = None  # a bell may be silent for as long as it likes
-            self._have.clear()
-            self._changed.set()
-            if renewed:
-                self.renewed_at = time.monotonic()
-                if self._reconnected is not None:
-                    self._reconnected()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._subscribe(connection), name="bells-subscribe")
-                group.create_task(self._hear(connection), name="bells-hear")
-        except* AWAY:
-            pass
-        finally:
-            await connection.disconnect(nowait=True)
+    def _begin(self, *, renewed: bool) -> None:
+        self._have.clear()
+        self._touch(*self._wanted)
+        self._heard = True
+        if renewed:
+            self.renewed_at = time.monotonic()
+            if self._reconnected is not None:
+                self._reconnected()
 
-    async def _hear(self, connection: Any) -> None:
-        while True:
-            reply = await connection.read_response(disconnect_on_error=False)
-            self._heard = True
-            if reply[0] in (b"message", b"subscribe"):
-                self._rung(reply[1].decode())
+    def _hear(self, reply: Any) -> None:
+        self._heard = True
+        if isinstance(reply, Exception):
+            log.error("Redis refuses to ring bells: %s", reply)
+            self._lose()
+        elif reply[0] in (b"message", b"subscribe"):
+            self._rung(reply[1].decode())
 
-    async def _subscribe(self, connection: Any) -> None:
+    def _lose(self) -> None:
+        self._lost = True
+        self._changed.set()
+
+    async def _listen(self, wire: Wire) -> None:
         """Bring the subscriptions in line with what is wanted, in one command however many have changed."""
         while True:
             try:
@@ -96,19 +106,31 @@ class Bells:
                 async with asyncio.timeout(PING_SECONDS):
                     await self._changed.wait()
             except TimeoutError:
-                await self._ping(connection)
+                if not self._heard:
+                    return  # no sign of life
+                self._ping(wire)
                 continue
             self._changed.clear()
-            new, old = self._wanted - self._have, self._have - self._wanted
-            self._have = set(self._wanted)
-            if new:
-                await connection.send_command("SUBSCRIBE", *new)
-            if old:
-                await connection.send_command("UNSUBSCRIBE", *old)
+            if self._lost:
+                return
+            self._subscribe(wire)
 
-    async def _ping(self, connection: Any) -> None:
-        if not self._heard:
-            raise ConnectionError("no sign of life from Redis")
+    def _subscribe(self, wire: Wire) -> None:
+        touched, self._touched = self._touched, set()
+        new = (touched & self._wanted) - self._have
+        old = (touched & self._have) - self._wanted
+        self._have.update(new)
+        self._have.difference_update(old)
+        if new:
+            wire.send("SUBSCRIBE", *new)
+        if old:
+            wire.send("UNSUBSCRIBE", *old)
+
+    def _ping(self, wire: Wire) -> None:
         if self._have:  # outside of a subscription PING has another reply
             self._heard = False
-            await connection.send_command("PING")
+            wire.send("PING")
+
+    def _touch(self, *channels: str) -> None:
+        self._touched.update(channels)
+        self._changed.set()

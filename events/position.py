@@ -130,8 +130,10 @@ def place(
     # The id just before an entry is below it and above all others, though no entry need bear it.
     just_before = EventId(following_id.attempt, following_id.seq - 1)
     if following_id.seq <= position.seq:
-        last = position if own else before[0].id if before else START
-        return Located(just_before, Rewound(position, last))
+        if own:
+            return Located(just_before, Rewound(position, position))
+        last = before[0].id if before else START
+        return Located(last, Rewound(position, last))
     missing = following_id.seq - position.seq - 1
     if missing or not (own or position == START):
         return Located(just_before, Gap(position, following_id, missing))

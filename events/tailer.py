@@ -11,9 +11,7 @@ there, and joins the task's shared tail in the same step of the event loop, know
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncGenerator
 
 from redis.asyncio import Redis
 
@@ -23,7 +21,9 @@ from events.connect import AWAY
 from events.errors import LogExpired, TaskNotFound
 from events.log import EventLog
 from events.model import EventId
-from events.position import PAGE, Page, Stride, dense_part
+from events.position import PAGE, Gap, Located, Page, Stride, dense_part
+from events.reads import Reads
+from events.recent import Recent
 from events.scripts import SETTLING_MS
 from events.tail import Codec, Reader, Tail
 
@@ -41,7 +41,7 @@ class Tailer:
 
     Args:
         log: whose tasks to follow.
-        redis: where the bells ring; one more connection is made to it.
+        redis: where the logs are and the bells ring; two more connections are made to it.
         codec: how entries look to the readers.
     """
 
@@ -52,6 +52,8 @@ class Tailer:
         self._tails: dict[str, Tail] = {}
         self._rung: set[str] = set()
         self._doubtful: set[str] = set()
+        self._recent = Recent(log)
+        self._reads = Reads(redis, log.keys)
         self._wake = asyncio.Event()
         self._bells = Bells(redis, self._rang, self._reconnected)
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,6 +69,8 @@ class Tailer:
     async def close(self) -> None:
         """Stop delivering. Readers are left as they are."""
         await stop(self._tasks)
+        await self._recent.close()
+        await self._reads.close()
 
     @property
     def settling(self) -> bool:
@@ -78,45 +82,58 @@ class Tailer:
         """How many tasks are being followed."""
         return len(self._tails)
 
-    @contextlib.asynccontextmanager
-    async def follow(self, task_id: str, position: EventId, reader: Reader) -> AsyncGenerator[None]:
-        """Deliver everything after `position` to a reader, until the end of the context.
+    async def locate(self, task_id: str, position: EventId) -> Located:
+        """Find where a reader that has everything up to `position` goes on; raises as `EventLog.locate`."""
+        return await self._recent.locate(task_id, position) or await self._log.locate(task_id, position)
 
-        On entering, history is sent as fast as the reader takes it. From then on it gets what comes by
-        `push`, up to and including `end`.
+    async def follow(self, task_id: str, position: EventId, reader: Reader) -> None:
+        """Deliver everything after `position` to a reader, until it leaves.
+
+        Sends history as fast as the reader takes it, and returns when nothing more is there. From then on it
+        gets what comes by `push`, up to and including `end`.
         """
         tail = self._tails.setdefault(task_id, Tail(self._codec, position))
-        tail.followers += 1
+        tail.coming.add(reader)
         self._bells.listen(self._keys.bell(task_id))
-        try:
-            await self._catch_up(task_id, tail, position, reader)
-            yield
-        finally:
-            tail.leave(reader)
-            tail.followers -= 1
-            if not tail.followers:
-                del self._tails[task_id]
-                self._bells.ignore(self._keys.bell(task_id))
-
-    async def _catch_up(self, task_id: str, tail: Tail, position: EventId, reader: Reader) -> None:
-        stride = Stride()
+        page, stride = self._recent.page(task_id, position), Stride()
         while True:
-            page = await self._page(task_id, position, stride.count)
+            page = page or await self._page(task_id, position, stride.count)
             if page is None:
                 return reader.end(UNAVAILABLE)
             position = page.position
-            stride.took(page.entries)
-            data = self._codec.notice(page.notice) if page.notice else self._codec.entries(page.entries)
-            if page.last:
-                await reader.send(data)
-                return reader.end()
-            if page.drained and tail.join(reader, position):
-                if tail.missed:
-                    self._ring(task_id)
-                # It joined before it has these bytes: what is pushed from now on comes after them.
-                return reader.push(data) if data else None
-            if data and not await reader.send(data):
+            if await self._take(task_id, tail, page, reader):
                 return None
+            stride.took(page.entries)
+            page = None
+
+    def leave(self, task_id: str, reader: Reader) -> None:
+        """Deliver nothing more to that reader, wherever it is."""
+        tail = self._tails.get(task_id)
+        if tail is None:
+            return
+        tail.leave(reader)
+        if tail.deserted:
+            del self._tails[task_id]
+            self._recent.forget(task_id)
+            self._bells.ignore(self._keys.bell(task_id))
+
+    async def _take(self, task_id: str, tail: Tail, page: Page, reader: Reader) -> bool:
+        """Send a page; whether the reader needs no other one, since it ends, joined or is gone."""
+        data = self._codec.notice(page.notice) if page.notice else self._codec.entries(page.entries)
+        if reader.gone:
+            return True
+        if page.last:
+            await reader.send(data)
+            reader.end()
+            return True
+        first = not tail.joined
+        if page.drained and tail.join(reader, page.position):
+            if first:
+                self._ring(task_id)  # bells that rang while nobody had joined were for nobody
+            if data:
+                reader.push(data)  # it joined before it has these: what is pushed later comes after them
+            return True
+        return bool(data) and not await reader.send(data)
 
     async def _page(self, task_id: str, position: EventId, count: int) -> Page | None:
         """The next page; None when Redis stays away, or the log has gone."""
@@ -139,12 +156,14 @@ class Tailer:
 
     def _reconnected(self) -> None:
         """Redis was away and may have come back with less: every position is in doubt."""
+        self._recent.clear()
         self._doubtful.update(self._tails)
         self._ring(*self._tails)
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
+            self._recent.sweep(self._tails.keys())
             self._ring(*self._tails)
 
     async def _pump(self) -> None:
@@ -160,18 +179,17 @@ class Tailer:
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > AWAY_SECONDS:
                     self._give_up()
+                self._recent.clear()
                 self._doubtful.update(self._tails)
                 await asyncio.sleep(0.2)
                 self._ring(*rung, *self._tails)
 
     async def _read(self, rung: set[str]) -> None:
         tails = {task_id: self._tails[task_id] for task_id in rung & self._tails.keys()}
-        for tail in tails.values():
-            tail.missed = not tail.readers
         for task_id in self._doubtful & tails.keys():
             await self._relocate(task_id, tails[task_id])
-        positions = {task_id: tail.position for task_id, tail in tails.items() if tail.readers}
-        replies = await self._log.read_many(positions) if positions else {}
+        positions = {task_id: tail.position for task_id, tail in tails.items() if tail.joined}
+        replies = await self._reads.after(positions) if positions else {}
         for task_id, entries in replies.items():
             tail = tails[task_id]
             if tail.position != positions[task_id]:
@@ -179,6 +197,7 @@ class Tailer:
                 continue
             dense = dense_part(tail.position, entries)
             if dense:
+                self._recent.add(task_id, dense)
                 tail.deliver(dense)
             if len(dense) < len(entries):
                 await self._relocate(task_id, tail)
@@ -192,8 +211,12 @@ class Tailer:
             located = await self._log.locate(task_id, before)
         except (TaskNotFound, LogExpired):
             return tail.end(UNAVAILABLE)
-        if located.notice is not None and tail.position == before:
-            tail.move(located.position, located.notice)
+        notice = located.notice
+        if isinstance(notice, Gap) and not notice.missing:
+            notice = None  # what is lost is the very entry that all of them have
+        if notice is not None and tail.position == before:
+            self._recent.forget(task_id)
+            tail.move(located.position, notice)
             if located.ended:
                 tail.end()
         self._doubtful.discard(task_id)

@@ -59,7 +59,7 @@ async def test_a_rewritten_tail_is_rewound_to_the_last_common_entry(
     await roll_back(log, ten, keep=5)
     await write(await open_attempt(log, appender, ten), 1)
     located = await log.locate(ten, I(1, 9))
-    assert located == Located(I(2, 5), Rewound(I(1, 9), I(1, 5)))
+    assert located == Located(I(1, 5), Rewound(I(1, 9), I(1, 5)))
     assert [str(entry.id) for entry in await log.read(ten, located.position)] == ["2-6", "2-7"]
 
 

@@ -2,115 +2,153 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-import socket
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 
 import pytest
 
-from api.connection import MAX_BUFFERED_CHUNKS
+from api.connection import MAX_KEPT_BYTES, MAX_KEPT_CHUNKS
 from events.append import Appender
-from events.log import EventLog
 from events.model import Event, EventType
 from events.settings import Settings
 from events.tasks import TaskStore
-from events.writer import AttemptWriter
-from tests.support.attempts import open_attempt, write
+from tests.support.clients import Client, all_over, ask, assert_holds, crowd
+from tests.support.followers import Follower
+from tests.support.growing import Growing, growing
 from tests.support.pods import RunningPod, running_pod
 from tests.support.waiting import wait_until
 
-ID = re.compile(rb"id: 1-(\d+)\nevent: [^\n]+\ndata: [^\n]+\n\n")
+BUFFER = 4096
+IN_SOCKETS = 256 * 1024
+"""More than the kernel and the transport take at both ends together, with buffers of that size asked for."""
 
 
 @pytest.fixture
 async def narrow(settings: Settings) -> AsyncGenerator[RunningPod]:
     """A pod whose sockets take little before they are full."""
-    async with running_pod(settings, send_buffer=4096) as it:
+    quiet = settings.model_copy(update={"heartbeat_seconds": 600})
+    async with running_pod(quiet, send_buffer=BUFFER) as it:
         yield it
 
 
-@dataclass
-class Slow:
-    """A client that reads when it's told to."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    body: bytes = field(default=b"", init=False)
-
-    async def read_all(self) -> None:
-        """Read to the end, or until the server cuts it off; chunk sizes are left out."""
-        try:
-            while line := await self.reader.readline():
-                size = int(line, 16)
-                self.body += (await self.reader.readexactly(size + 2))[:-2]
-                if size == 0:
-                    return
-        except (OSError, asyncio.IncompleteReadError):
-            return
-
-    @property
-    def seqs(self) -> list[int]:
-        """The seqs of the whole frames it got."""
-        return [int(match[1]) for match in ID.finditer(self.body)]
+@pytest.fixture
+async def log(tasks: TaskStore, appender: Appender) -> Growing:
+    """A log that grows."""
+    (it,) = await growing(tasks, appender, 1)
+    return it
 
 
-async def connect(pod: RunningPod, task_id: str) -> Slow:
-    """Open a stream and read its headers, with as small a window as can be."""
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.setblocking(False)
-    host, port = pod.url.removeprefix("http://").split(":")
-    await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
-    reader, writer = await asyncio.open_connection(sock=client, limit=4096)
-    writer.write(f"GET /tasks/{task_id}/stream?from=now HTTP/1.1\r\nHost: test\r\n\r\n".encode())
-    await reader.readuntil(b"\r\n\r\n")
-    return Slow(reader, writer)
+@pytest.fixture
+async def long(log: Growing) -> Growing:
+    """A log whose history is longer than all buffers on its way together."""
+    for _ in range(100):
+        await log.burst(1, large=True)
+    return log
 
 
-async def write_one_by_one(writer: AttemptWriter, count: int, size: int) -> None:
+async def ask_and_stop(pod: RunningPod, log: Growing) -> Client:
+    """A client that reads the head, and then nothing."""
+    client = await ask(pod.url, log.task_id, window=BUFFER)
+    client.stop_reading()
+    return client
+
+
+async def write_one_by_one(log: Growing, size: int, count: int, witness: Client) -> None:
     """Each event is a delivery of its own."""
     for _ in range(count):
-        await writer.append(Event(EventType.PROGRESS, {"message": "x" * size}))
-        await writer.flush()
-        await asyncio.sleep(0.001)
+        await log.writer.append(Event(EventType.PROGRESS, {"message": "x" * size}))
+        await log.writer.flush()
+        await witness.gets(log.writer.last)
 
 
 async def test_a_client_that_pauses_gets_everything_when_it_reads_on(
-    narrow: RunningPod, log: EventLog, tasks: TaskStore, appender: Appender, task_id: str
+    narrow: RunningPod, log: Growing
 ) -> None:
     """Within the bound, what came while its socket was full follows in order, the end included."""
-    writer = await open_attempt(log, appender, task_id)
-    slow = await connect(narrow, task_id)
-    await wait_until(lambda: len(narrow.pod.streams) == 1)
-    await write_one_by_one(writer, MAX_BUFFERED_CHUNKS - 50, 3000)
-    await write(writer, 1, seal=True)
-    await slow.read_all()
-    assert slow.seqs == list(range(3, writer.last.seq + 1))
-    slow.writer.close()
-    await tasks.settle(task_id)
+    async with crowd() as clients:
+        clients += [await ask(narrow.url, log.task_id), await ask_and_stop(narrow, log)]
+        await write_one_by_one(log, 3000, MAX_KEPT_CHUNKS - 10, clients[0])
+        await log.seal()
+        clients[1].read_on()
+        await all_over(clients)
+    for client in clients:
+        assert_holds(client, await log.whole())
+    assert narrow.pod.streams.slow_clients == 0
 
 
+@pytest.mark.parametrize(
+    ("size", "most"),
+    [
+        pytest.param(3000, MAX_KEPT_CHUNKS + IN_SOCKETS // 3000, id="by number"),
+        pytest.param(100_000, (MAX_KEPT_BYTES + IN_SOCKETS) // 100_000 + 1, id="by size"),
+    ],
+)
 async def test_a_client_that_does_not_read_is_cut_off_and_misses_nothing_when_it_is_back(
-    narrow: RunningPod, log: EventLog, tasks: TaskStore, appender: Appender, task_id: str
+    narrow: RunningPod, log: Growing, size: int, most: int
 ) -> None:
-    """The one beside it gets everything meanwhile; the slow one resumes by its cursor."""
-    writer = await open_attempt(log, appender, task_id)
-    slow = await connect(narrow, task_id)
-    fast = asyncio.create_task(narrow.stream(task_id))
-    await wait_until(lambda: len(narrow.pod.streams) == 2)
-    await write_one_by_one(writer, MAX_BUFFERED_CHUNKS * 2, 3000)
-    await wait_until(lambda: len(narrow.pod.streams) == 1)
-    await write(writer, 1, seal=True)
-    assert [event.id for event in await fast][-1] == str(writer.last)
-    await slow.read_all()
-    got = slow.seqs
-    assert got == list(range(3, 3 + len(got)))
-    assert len(got) < MAX_BUFFERED_CHUNKS
-    rest = await narrow.stream(task_id, after=f"1-{got[-1]}")
-    assert [int(event.id.partition("-")[2]) for event in rest] == list(
-        range(got[-1] + 1, writer.last.seq + 1)
-    )
-    slow.writer.close()
-    await tasks.settle(task_id)
+    """Ten clients beside it get everything meanwhile; the slow one resumes by its cursor."""
+    async with crowd() as fast, crowd() as slow:
+        fast += [await ask(narrow.url, log.task_id) for _ in range(10)]
+        slow += [await ask_and_stop(narrow, log)]
+        await wait_until(lambda: len(narrow.pod.streams) == 11)
+        await write_one_by_one(log, size, most, fast[0])
+        assert narrow.pod.streams.slow_clients == 1
+        await wait_until(lambda: len(narrow.pod.streams) == 10)
+        await log.burst(1000)
+        await log.seal()
+        slow[0].read_on()
+        await all_over(fast + slow)
+    whole = await log.whole()
+    for client in fast:
+        assert_holds(client, whole)
+    assert not slow[0].whole
+    again = Follower()
+    again.take(bytes(slow[0].body))
+    assert len(again.held) < most
+    await again.follow(narrow.url, task_id=log.task_id)
+    assert again.held == whole
+
+
+async def test_a_client_that_stops_reading_is_cut_off_in_time(
+    narrow: RunningPod, log: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It isn't kept for ever, though it's within the bound; one that reads stays, however little comes."""
+    monkeypatch.setattr("api.connection.STALLED_SECONDS", 0.5)
+    async with crowd() as clients:
+        clients += [await ask(narrow.url, log.task_id), await ask_and_stop(narrow, log)]
+        await wait_until(lambda: len(narrow.pod.streams) == 2)
+        await write_one_by_one(log, 3000, 100, clients[0])
+        await wait_until(lambda: len(narrow.pod.streams) == 1)
+        await log.seal()
+        await clients[0].over.wait()
+        assert_holds(clients[0], await log.whole())
+
+
+async def test_a_client_that_stops_in_history_is_cut_off_in_time(
+    pod: RunningPod, long: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It isn't kept for ever either."""
+    monkeypatch.setattr("api.connection.STALLED_SECONDS", 0.5)
+    async with crowd() as clients:
+        clients += [await ask_and_stop(pod, long) for _ in range(5)]
+        await wait_until(lambda: len(pod.pod.streams) == 5)
+        await wait_until(lambda: len(pod.pod.streams) == 0)
+    await long.seal()
+
+
+async def test_a_client_that_stops_in_history_holds_nobody_up_and_goes_on_where_it_was(
+    pod: RunningPod, long: Growing
+) -> None:
+    """What it doesn't take isn't read from Redis, so there is nothing to cut off; the others get theirs."""
+    async with crowd() as clients:
+        clients += [await ask(pod.url, long.task_id) for _ in range(3)]
+        for client in clients[:2]:
+            client.stop_reading()
+        await clients[2].gets(long.writer.last)
+        await long.seal()
+        await clients[2].over.wait()
+        clients[0].read_on()
+        await clients[0].over.wait()
+    whole = await long.whole()
+    assert_holds(clients[0], whole)
+    assert_holds(clients[2], whole)
+    assert pod.pod.streams.slow_clients == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -16,60 +16,15 @@ from events.connect import connect
 from events.keys import Keys
 from events.log import EventLog
 from events.model import START, Entry, EventId
-from events.position import PAGE, Gap, Rewound
+from events.position import PAGE
 from events.tail import Tail
 from events.tailer import RESYNC_SECONDS, Tailer
 from events.tasks import TaskStore
 from tests.support.attempts import open_attempt, roll_back, write
 from tests.support.logs import lose
 from tests.support.proxy import Proxy, proxy
+from tests.support.readers import Collector, Plain, following
 from tests.support.waiting import wait_until
-
-
-class Plain:
-    """Entries as their ids, notices as words."""
-
-    def entries(self, entries: Sequence[Entry]) -> bytes:
-        """`1-2 1-3 `."""
-        return b"".join(entry.raw_id + b" " for entry in entries)
-
-    def notice(self, notice: Gap | Rewound) -> bytes:
-        """`gap:3 ` or `rewound:1-5 `."""
-        return (
-            f"gap:{notice.missing} ".encode()
-            if isinstance(notice, Gap)
-            else f"rewound:{notice.last} ".encode()
-        )
-
-
-class Collector:
-    """A reader that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.words: list[str] = []
-        self.ended = False
-        self.pace = 0.0
-
-    def push(self, data: bytes) -> None:
-        """Keep."""
-        assert not self.ended
-        self.words += data.decode().split()
-
-    async def send(self, data: bytes) -> bool:
-        """Keep, at leisure."""
-        await asyncio.sleep(self.pace)
-        self.push(data)
-        return True
-
-    def end(self, farewell: bytes = b"") -> None:
-        """Note the end."""
-        self.words += farewell.decode().split()
-        self.ended = True
-
-    @property
-    def seqs(self) -> list[int]:
-        """The seqs it got."""
-        return [int(word.partition("-")[2]) for word in self.words]
 
 
 @pytest.fixture
@@ -104,7 +59,7 @@ async def fragile(redis_port: int, keys: Keys) -> AsyncGenerator[Fragile]:
 
 async def follow(tailer: Tailer, task_id: str, reader: Collector, position: EventId = START) -> None:
     """Follow until the log is sealed."""
-    async with tailer.follow(task_id, position, reader):
+    async with following(tailer, task_id, position, reader):
         await wait_until(lambda: reader.ended, 30)
 
 
@@ -164,10 +119,10 @@ async def test_a_bell_between_the_last_page_and_the_joining_is_not_lost(
         await write(writer, 1)
         await asyncio.sleep(0.1)  # time for the bell to be heard and acted upon
 
-    async with tailer.follow(task_id, EventId(1, 2), other):
+    async with following(tailer, task_id, EventId(1, 2), other):
         pass  # the subscription is up, so that no confirmation of it rings
     meanwhile.happens = append_and_wait
-    async with tailer.follow(task_id, START, reader):
+    async with following(tailer, task_id, START, reader):
         await wait_until(lambda: reader.words == ["0-1", "1-2", "1-3"], RESYNC_SECONDS / 2)
     await tailer.close()
 
@@ -179,7 +134,7 @@ async def test_a_lost_bell_costs_latency_and_no_event(
     monkeypatch.setattr("events.tailer.RESYNC_SECONDS", 0.1)
     await open_attempt(log, appender, task_id)
     reader = Collector()
-    async with tailer.follow(task_id, START, reader):
+    async with following(tailer, task_id, START, reader):
         await log.redis.xadd(log.keys.log(task_id), {"type": "progress", "event": "{}"}, id="1-3")
         await wait_until(lambda: reader.words[-1] == "1-3")
 
@@ -190,7 +145,7 @@ async def test_a_gap_in_mid_stream_is_told_to_everybody(
     """Live readers learn of a hole at the place where it is."""
     await open_attempt(log, appender, task_id)
     one, other = Collector(), Collector()
-    async with tailer.follow(task_id, START, one), tailer.follow(task_id, EventId(0, 1), other):
+    async with following(tailer, task_id, START, one), following(tailer, task_id, EventId(0, 1), other):
         await log.redis.xadd(log.keys.log(task_id), {"type": "progress", "event": "{}"}, id="1-6")
         await log.redis.publish(log.keys.bell(task_id), "")
         await wait_until(lambda: one.words == ["0-1", "1-2", "gap:3", "1-6"])
@@ -203,7 +158,7 @@ async def test_a_rollback_in_mid_stream_is_told_when_the_log_goes_on(
     """A failover lost the tail and attempt 2 wrote another one."""
     await write(await open_attempt(log, appender, task_id), 3)
     reader = Collector()
-    async with tailer.follow(task_id, START, reader):
+    async with following(tailer, task_id, START, reader):
         await roll_back(log, task_id, keep=3)
         await write(await open_attempt(log, appender, task_id), 1)
         await wait_until(lambda: len(reader.words) == 8)
@@ -216,7 +171,7 @@ async def test_readers_are_told_of_a_rollback_when_redis_comes_back(
     """After a reconnect every position is checked, though nothing new was written."""
     await write(await open_attempt(log, appender, task_id), 3)
     reader = Collector()
-    async with fragile.tailer.follow(task_id, START, reader):
+    async with following(fragile.tailer, task_id, START, reader):
         await roll_back(log, task_id, keep=4)
         fragile.proxy.cut()
         await wait_until(lambda: reader.words[-1] == "rewound:1-4")
@@ -246,10 +201,10 @@ async def test_readers_are_sent_home_when_redis_stays_away(
     monkeypatch.setattr("events.tailer.AWAY_SECONDS", 0.3)
     await write(await open_attempt(log, appender, task_id), 1)
     live, late = Collector(), Collector()
-    async with fragile.tailer.follow(task_id, START, live):
+    async with following(fragile.tailer, task_id, START, live):
         fragile.proxy.lose = 10**6
         fragile.proxy.cut()
-        async with fragile.tailer.follow(task_id, START, late):
+        async with following(fragile.tailer, task_id, START, late):
             await wait_until(lambda: live.ended and late.ended)
     assert live.words[:3] == ["0-1", "1-2", "1-3"]
     assert late.words[0] == ":"
@@ -261,7 +216,7 @@ async def test_a_log_that_vanishes_ends_its_readers(
     """A reader of a log that somebody deleted isn't left hanging once that shows."""
     await write(await open_attempt(log, appender, task_id), 1)
     reader = Collector()
-    async with tailer.follow(task_id, START, reader):
+    async with following(tailer, task_id, START, reader):
         await log.redis.delete(log.keys.log(task_id))
         await log.redis.xadd(log.keys.log(task_id), {"type": "progress", "event": "{}"}, id="9-9")
         await lose(log, task_id, ["9-9"])

@@ -15,6 +15,7 @@ from httpx_sse import ServerSentEvent, aconnect_sse
 
 from api.app import Entrance, create_app
 from api.pod import Pod
+from api.protocol import HttpProtocol
 from events.settings import Settings
 from tests.support.waiting import wait_until
 from worker.main import running
@@ -67,7 +68,7 @@ async def running_pod(settings: Settings, send_buffer: int | None = None) -> Asy
     listening = socket.create_server(("127.0.0.1", 0))
     if send_buffer is not None:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-    config = uvicorn.Config(app, log_level="error", http="httptools", ws="none", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(app, log_level="error", http=HttpProtocol, ws="none", timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
     cast("Any", server).capture_signals = contextlib.nullcontext  # the signals are pytest's
     serving = asyncio.create_task(server.serve(sockets=[listening]))

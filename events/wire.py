@@ -1,0 +1,82 @@
+"""Wire: one connection to Redis whose replies are taken where they arrive.
+
+redis-py connects, greets and signs in. From then on its reader would wake a task for each packet, and its
+client costs some 100 µs a command; a pod that hears thousands of bells a second can afford neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import hiredis
+from redis.asyncio import Redis
+from redis.asyncio.connection import DefaultParser
+from redis.exceptions import InvalidResponse
+
+_INCOMPLETE = object()
+_error = cast("Callable[[str], Exception]", DefaultParser.parse_error)
+_pack = cast("Callable[[tuple[str | bytes, ...]], bytes]", hiredis.pack_command)  # its stub takes one part
+
+
+class Wire(asyncio.Protocol):
+    """A connection of one's own.
+
+    Args:
+        redis: where to connect to; nothing is taken from its pool.
+        heard: called with each reply; an error is one of redis-py's exceptions.
+        lost: called once when the connection is lost or closed.
+    """
+
+    def __init__(self, redis: Redis, heard: Callable[[Any], None], lost: Callable[[], None]) -> None:
+        self._connection: Any = cast("Any", redis.connection_pool).make_connection()
+        self._heard = heard
+        self._lost = lost
+        self._replies = hiredis.Reader(
+            protocolError=InvalidResponse,
+            replyError=_error,
+            notEnoughData=_INCOMPLETE,
+        )
+        self._transport: Any = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the connection is up, as far as is known."""
+        return self._transport is not None
+
+    async def connect(self) -> None:
+        """Connect, and take replies from then on.
+
+        Raises:
+            redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError: it can't.
+        """
+        try:
+            await self._connection.connect()
+        except BaseException:
+            await self._connection.disconnect(nowait=True)
+            raise
+        self._transport = self._connection._writer.transport
+        self._transport.set_protocol(self)
+
+    def send(self, *words: str | bytes) -> None:
+        """Send a command. On a lost connection nothing happens but what `lost` told already."""
+        if self._transport is not None:
+            self._transport.write(_pack(words))
+
+    async def close(self) -> None:
+        """Close the connection, if it is open."""
+        if self._transport is not None:
+            self._transport.abort()
+        await self._connection.disconnect(nowait=True)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has arrived."""
+        self._replies.feed(data)
+        while (reply := self._replies.gets()) is not _INCOMPLETE:
+            self._heard(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say so."""
+        self._transport = None
+        self._lost()

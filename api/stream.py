@@ -63,7 +63,9 @@ class StreamResponse(EventSourceResponse):
             return await super().__call__(scope, receive, send)
         refusal = self._streams.refusal()
         if refusal is not None:
-            return await passing_stream(refusal)(scope, receive, send)
+            response = answer_problem(refusal, Request(scope))
+            response.headers["X-Request-ID"] = request_id(scope)
+            return await response(scope, receive, send)
         first = sse.retry(1, 3)
         if self._located.notice is not None:
             first += sse.SseCodec().notice(self._located.notice)

@@ -130,13 +130,17 @@ class Connection(asyncio.Protocol):
             self._kept = []
 
     def resume_writing(self) -> None:
-        """Hand on what was kept, for the transport's buffer is empty."""
+        """Hand on what was kept, as much as goes, for the transport's buffer is empty."""
         if self.ended or self._kept is None:
             return
-        kept, self._kept, self._kept_bytes = self._kept, None, 0
-        self.transport.write(b"".join(kept))
-        if self._kept is None:
-            self._wake()
+        kept, self._kept = self._kept, None
+        for sent, data in enumerate(kept, 1):
+            self._kept_bytes -= len(data)
+            self.transport.write(data)
+            if self._kept is not None:  # full again
+                self._kept = kept[sent:]
+                return
+        self._wake()
 
     def _keep(self, data: bytes) -> None:
         if self.ended or self.gone or self._kept is None:

@@ -8,20 +8,23 @@ import time
 import uvloop
 
 from bench import system
-from bench.figures import Figure, median, nearest_rank
+from bench.figures import Figure, at_least, at_most, median, nearest_rank
 from bench.logs import Bench, open_bench, progress
 from events.bells import Bells
+from events.reads import Reads
 from events.writer import AttemptWriter
 
 TASKS = 50
 EVENTS_PER_TASK = 2_000
 ROUNDS = 3
+RATE_BAR = at_least(50_000)
 LONE_EVENTS = 500
 LONE_PAUSE_SECONDS = 0.005
+LONE_BAR_MS = at_most(1)
 
 
 def measure(quick: bool) -> list[Figure]:
-    """First the throughput, then the lone event; for information, there's no bar yet."""
+    """First the throughput, then the lone event."""
     return uvloop.run(_measure(4 if quick else 1))
 
 
@@ -34,8 +37,8 @@ async def _measure(divisor: int) -> list[Figure]:
     rounds = ", ".join(f"{rate / 1000:.0f}k" for rate in rates)
     note = f"{events} each; rounds {rounds}"
     return [
-        Figure(f"append: {TASKS} tasks at once", median(rates), "events/s", None, note),
-        Figure("append: a lone event, to its bell, median", median(bells), "ms", None, _spread(bells)),
+        Figure(f"append: {TASKS} tasks at once", median(rates), "events/s", RATE_BAR, note),
+        Figure("append: a lone event, to its bell, median", median(bells), "ms", LONE_BAR_MS, _spread(bells)),
         Figure("append: a lone event, read after it, median", median(reads), "ms", None, _spread(reads)),
     ]
 
@@ -74,17 +77,19 @@ async def _lone_events(bench: Bench, count: int) -> tuple[list[float], list[floa
     listening = asyncio.create_task(bells.run())
     await rung.wait()  # the subscription holds
     times: list[tuple[float, float]] = []
+    reads = Reads(bench.redis, bench.log.keys)
     for number in range(1, count + 1):
         await asyncio.sleep(LONE_PAUSE_SECONDS)
         rung.clear()
-        times.append(await _lone_event(bench, writer, rung, number))
+        times.append(await _lone_event(reads, writer, rung, number))
+    await reads.close()
     listening.cancel()
     await asyncio.wait([listening])
     return [bell for bell, _ in times], [read for _, read in times]
 
 
 async def _lone_event(
-    bench: Bench, writer: AttemptWriter, rung: asyncio.Event, number: int
+    reads: Reads, writer: AttemptWriter, rung: asyncio.Event, number: int
 ) -> tuple[float, float]:
     before = writer.last
     began = time.perf_counter()
@@ -92,7 +97,7 @@ async def _lone_event(
     async with asyncio.timeout(5):
         await rung.wait()
     bell = time.perf_counter()
-    found = await bench.log.read_many({writer.claim.task_id: before})
+    found = await reads.after({writer.claim.task_id: before})
     read = time.perf_counter()
     if found[writer.claim.task_id][-1].id != writer.last:
         raise ValueError(f"{writer.last} rang but is not there")

@@ -60,9 +60,9 @@ def measure(quick: bool) -> list[Figure]:
     return [
         _figure("SSE", sse, events, bar=True),
         _figure("NDJSON", lines, events, bar=True),
-        _figure("XREAD and encode alone, no HTTP", bare, events, bar=False),
-        Figure("replay: SSE, of what XREAD and encode do alone", _ratio(bare, sse), "%"),
-        Figure("replay: NDJSON, of what XREAD and encode do alone", _ratio(bare, lines), "%"),
+        _figure("reading and encoding alone, no HTTP", bare, events, bar=False),
+        Figure("replay: SSE, of what reading and encoding do alone", _ratio(bare, sse), "%"),
+        Figure("replay: NDJSON, of what reading and encoding do alone", _ratio(bare, lines), "%"),
         *_memory(growth, resident),
     ]
 
@@ -95,7 +95,7 @@ async def _read_alone(valkey: int, task_id: str, events: int) -> float:
     async with open_bench(valkey) as bench:
         await bench.redis.ping()
         began = time.perf_counter()
-        while page := (await bench.log.read_many({task_id: position})).get(task_id):
+        while page := await bench.log.read(task_id, position):
             codec.entries(page)
             position, found = page[-1].id, found + len(page)
         elapsed = time.perf_counter() - began

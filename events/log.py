@@ -185,13 +185,6 @@ class EventLog:
         """The last entries, newest first."""
         return decode(await self.redis.xrevrange(self.keys.log(task_id), count=count))
 
-    async def read_many(self, positions: Mapping[str, EventId], count: int = PAGE) -> dict[str, list[Entry]]:
-        """What each of several tasks has after its position; tasks with nothing new are left out."""
-        streams = {self.keys.log(task_id): str(after) for task_id, after in positions.items()}
-        reply = await self.redis.xread(streams, count=count)  # pyright: ignore[reportArgumentType]
-        names = {self.keys.log(task_id).encode(): task_id for task_id in positions}
-        return {names[name]: decode(raw) for name, raw in reply or ()}
-
     async def from_end(self, task_id: str, count: int) -> EventId:
         """The position `count` entries before the end of the log, or its start."""
         entries = await self.last(task_id, count + 1)

@@ -26,7 +26,7 @@ class Wire(asyncio.Protocol):
     Args:
         redis: where to connect to; nothing is taken from its pool.
         heard: called with each reply; an error is one of redis-py's exceptions.
-        lost: called once when the connection is lost or closed.
+        lost: called once when the connection is lost; not if it's closed by `close`.
     """
 
     def __init__(self, redis: Redis, heard: Callable[[Any], None], lost: Callable[[], None]) -> None:
@@ -66,8 +66,9 @@ class Wire(asyncio.Protocol):
 
     async def close(self) -> None:
         """Close the connection, if it is open."""
-        if self._transport is not None:
-            self._transport.abort()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
         await self._connection.disconnect(nowait=True)
 
     def data_received(self, data: bytes) -> None:
@@ -77,6 +78,7 @@ class Wire(asyncio.Protocol):
             self._heard(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say so."""
-        self._transport = None
-        self._lost()
+        """Say so, unless it was closed."""
+        if self._transport is not None:
+            self._transport = None
+            self._lost()

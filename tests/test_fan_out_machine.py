@@ -69,7 +69,7 @@ class TailMachine(RuleBasedStateMachine):
         self.attempt = 1
         self.tail = Tail(Plain(), START)
         self.readers: list[Client] = []
-        self.catch_up(self.come(0))
+        self.catch_up(self.come(lacks=5))
 
     @property
     def sealed(self) -> bool:
@@ -105,11 +105,12 @@ class TailMachine(RuleBasedStateMachine):
             self.lost.update(entry.id for entry in gone)
             self.log = [entry for entry in self.log if entry not in gone]
 
-    @rule(target=clients, count=st.integers(0, 12))
-    def come(self, count: int) -> Client:
-        """A client comes back with so much of the log."""
-        client = Client([entry.id for entry in self.log][:count])
+    @rule(target=clients, lacks=st.integers(0, 6))
+    def come(self, lacks: int) -> Client:
+        """A client comes back that lacks the last few events; the first page for it is read at once."""
+        client = Client([entry.id for entry in self.log[: max(len(self.log) - lacks, 0)]])
         self.readers.append(client)
+        self.read(client, 8)
         return client
 
     @rule(client=clients, count=st.integers(1, 8))

@@ -28,7 +28,7 @@ lint: $(VENV)/dev.stamp  ## ruff and import-linter
 types: $(VENV)/dev.stamp  ## pyright, strict
 	$(BIN)/basedpyright
 
-bench: $(VENV)/dev.stamp  ## measure: first byte, idle cost, replay
+bench: $(VENV)/bench.stamp  ## measure: first byte, idle cost, replay, append, fan-out
 	$(BIN)/python -m bench $(ARGS)
 
 chaos: $(VENV)/dev.stamp  ## kill, pause, block and cut off what runs, and look at what the logs tell
@@ -37,9 +37,10 @@ chaos: $(VENV)/dev.stamp  ## kill, pause, block and cut off what runs, and look 
 lock: $(VENV)/dev.stamp  ## resolve the dependencies anew (names and hashes only)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --group build pyproject.toml -o requirements.txt $(ARGS)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --group build --group dev pyproject.toml -c requirements.txt -o requirements-dev.txt $(ARGS)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 --group bench -c requirements-dev.txt -o requirements-bench.txt $(ARGS)
 
 clean:  ## remove the virtual environment and the embedded server's data
-	rm -rf $(VENV) .taskreel .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
+	rm -rf $(VENV) .taskreel .bench .pytest_cache .ruff_cache .import_linter_cache .coverage .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Taskreel needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -53,4 +54,8 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 	$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bench.stamp: requirements-bench.txt $(VENV)/dev.stamp
+	$(PIP) install --require-hashes -r requirements-bench.txt
 	@touch $@

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import Any, Protocol
 
 from api.sse import LAST_CHUNK, chunk
@@ -23,6 +24,7 @@ MAX_KEPT_BYTES = 1024 * 1024
 STALLED_SECONDS = 30.0
 """A client that takes nothing for so long, though something waits for it, is cut off by the kernel."""
 
+_NO_LINGER = struct.pack("ii", 1, 0)  # what is unsent is thrown away
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # RFC 5482; Linux has it
 
 
@@ -110,9 +112,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Take the socket over."""
         self.transport = transport
-        if _USER_TIMEOUT is not None and transport.get_extra_info("sockname"):
-            stalled = round(STALLED_SECONDS * 1000)
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, stalled)
+        plug = transport.get_extra_info("socket")
+        if _USER_TIMEOUT is not None and plug.family != socket.AF_UNIX:
+            plug.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, round(STALLED_SECONDS * 1000))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed, by whichever side."""
@@ -150,9 +152,13 @@ class Connection(asyncio.Protocol):
         if len(self._kept) > MAX_KEPT_CHUNKS or self._kept_bytes > MAX_KEPT_BYTES:
             self.ended = True
             self._take_no_more()
-            # A full socket takes no farewell, and closing it would wait for the client to read.
-            self.transport.abort()
+            self._reset()
             self._owner.cut_off(self)
+
+    def _reset(self) -> None:
+        """Close at once: a full socket takes no farewell, and the kernel need not go on trying for nobody."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
 
     def _take_no_more(self) -> None:
         self._kept, self._kept_bytes = [], 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import time
 from types import FrameType
@@ -87,6 +88,15 @@ class PodServer(uvicorn.Server):
         elif now - self._asked > SAME_SIGNAL_SECONDS:
             self.force_exit = True
             super().handle_exit(sig, frame)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, with what was loaded until now out of the garbage collector's sight.
+
+        It would go through all of that again and again, while the streams wait: 40 ms with 5,000 of them.
+        """
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether to shut down now."""

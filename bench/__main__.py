@@ -1,4 +1,4 @@
-"""`python -m bench`: run the benchmarks named, or all, and print one table."""
+"""`python -m bench`: run the benchmarks named, or all, and print the tables. `python -m bench plot`: draw."""
 
 from __future__ import annotations
 
@@ -6,44 +6,77 @@ import argparse
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import append, first_byte, idle, replay, report
-from bench.figures import Figure
+from bench import append, first_byte, idle, load, plot, replay, report
+from bench.fan_out import compared, growth, many_tasks, reconnect, resets, rising, slow
+from bench.fan_out import idle as idle_clients
+from bench.figures import Finding
 
-BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
+FAN_OUT = "fan-out"
+
+BENCHMARKS: dict[str, Callable[[bool], Sequence[Finding]]] = {
     "first-byte": first_byte.measure,
     "idle": idle.measure,
     "replay": replay.measure,
     "append": append.measure,
+    f"{FAN_OUT}.compared": compared.measure,
+    f"{FAN_OUT}.rising": rising.measure,
+    f"{FAN_OUT}.many-tasks": many_tasks.measure,
+    f"{FAN_OUT}.idle": idle_clients.measure,
+    f"{FAN_OUT}.reconnect": reconnect.measure,
+    f"{FAN_OUT}.slow": slow.measure,
+    f"{FAN_OUT}.resets": resets.measure,
+    f"{FAN_OUT}.growth": growth.measure,
 }
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run and report. A bar that isn't met is shown, and is no error: machines differ."""
+    if arguments[:1] == ["plot"]:
+        return plot.main(arguments[1:])
     wanted = _parser().parse_args(arguments)
-    unknown = set(wanted.names) - BENCHMARKS.keys()
-    if unknown:
-        _parser().error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+    names = _chosen(wanted.names)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what it started is ended
     load_before = os.getloadavg()
-    figures: list[Figure] = []
-    for name, measure in BENCHMARKS.items():
-        if name in wanted.names or not wanted.names:
-            print(f"{name} ...", flush=True)
-            figures += measure(wanted.quick)
+    findings: list[Finding] = []
+    for name in names:
+        print(f"{name} ...", end=" ", flush=True)
+        began = time.monotonic()
+        findings += BENCHMARKS[name](wanted.quick)
+        print(f"{time.monotonic() - began:.0f} s", flush=True)
     facts = report.circumstances(arguments, load_before)
-    report.show(facts, figures)
+    report.show(facts, findings)
     if wanted.json is not None:
-        report.write_json(wanted.json, facts, figures)
+        report.write_json(wanted.json, facts, findings)
+    if wanted.markdown is not None:
+        report.write_markdown(wanted.markdown, facts, findings)
+    return None
+
+
+def _chosen(names: Sequence[str]) -> list[str]:
+    """The benchmarks of those names, in their own order; a name stands for all whose names it begins."""
+    known = {*BENCHMARKS, *(name.partition(".")[0] for name in BENCHMARKS)}
+    if unknown := set(names) - known:
+        _parser().error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+    chosen = [name for name in BENCHMARKS if not names or {name, name.partition(".")[0]} & set(names)]
+    if (lack := load.missing()) and any(name.startswith(FAN_OUT) for name in chosen):
+        if names:
+            _parser().error(f"{FAN_OUT}: {lack}")
+        print(f"{FAN_OUT} is left out: {lack}")
+        chosen = [name for name in chosen if not name.startswith(FAN_OUT)]
+    return chosen
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    known = f"{FAN_OUT} for all of its parts, or of {', '.join(BENCHMARKS)}; default: all"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=known)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter: a look, not a measurement")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, for `plot`")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
     return parser
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-__all__ = ["Bar", "Figure", "at_least", "at_most", "median", "nearest_rank"]
+__all__ = ["Bar", "Figure", "Finding", "Series", "Table", "at_least", "at_most", "median", "nearest_rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,40 @@ class Figure:
     @property
     def text(self) -> str:
         """The number with its unit, rounded to what the eye can use."""
-        digits = 0 if abs(self.value) >= 1000 else 1 if abs(self.value) >= 100 else 2
-        return f"{self.value:,.{digits}f} {self.unit}"
+        whole = abs(self.value) >= 1000 or float(self.value).is_integer()
+        digits = 0 if whole else 1 if abs(self.value) >= 100 else 2
+        return f"{self.value:,.{digits}f} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A comparison beside the figures: the first column says what, the others are who.
+
+    Attributes:
+        title: what all of it is about.
+        head: the columns' names.
+        rows: as many cells as the head has.
+    """
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What is plotted.
+
+    Attributes:
+        name: by which the plot finds it.
+        points: numbers by their names, in the order of what grows.
+    """
+
+    name: str
+    points: Sequence[Mapping[str, float]]
+
+
+Finding = Figure | Table | Series
 
 
 def nearest_rank(values: Sequence[float], percent: float) -> float:

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bench import cores
 from cli.embedded import find_binary
 from events.keys import Keys
 
@@ -29,23 +30,23 @@ def url(valkey_port: int) -> str:
 
 
 @contextlib.contextmanager
-def valkey() -> Generator[int]:
-    """An empty server without persistence; gives its port."""
-    port = _free_port()
+def valkey(on: Collection[int] = ()) -> Generator[int]:
+    """An empty server without persistence, on those cores if any are given; gives its port."""
+    port = free_port()
     options = {"port": str(port), "bind": "127.0.0.1", "save": "", "appendonly": "no"}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    with _process([str(find_binary()), *words]), Redis(port=port) as client:
-        _wait_until(lambda: bool(client.ping()), "Valkey answers")
+    with process([str(find_binary()), *words], on), Redis(port=port) as client:
+        wait_until(lambda: bool(client.ping()), "Valkey answers")
         yield port
 
 
 @contextlib.contextmanager
-def pod(valkey_port: int) -> Generator[tuple[int, int]]:
-    """A pod that is ready; gives its port and its process id."""
-    port = _free_port()
+def pod(valkey_port: int, on: Collection[int] = (), **settings: str) -> Generator[tuple[int, int]]:
+    """A pod that is ready, on those cores if any are given; gives its port and its process id."""
+    port = free_port()
     command = [sys.executable, "-m", "cli.main", "api", "--port", str(port)]
-    with _process(command, TASKREEL_REDIS_URL=url(valkey_port)) as pid:
-        _wait_until(lambda: _is_ready(port), "the pod is ready")
+    with process(command, on, TASKREEL_REDIS_URL=url(valkey_port), **settings) as pid:
+        wait_until(lambda: is_ready(port), "the pod is ready")
         yield port, pid
 
 
@@ -54,8 +55,8 @@ def worker(valkey_port: int) -> Generator[int]:
     """A worker that has announced the graph `hello`; gives its process id."""
     command = [sys.executable, "-m", "cli.main", "worker"]
     settings = {"TASKREEL_REDIS_URL": url(valkey_port), "TASKREEL_GRAPHS": "hello=bench.graphs:hello"}
-    with _process(command, **settings) as pid, Redis(port=valkey_port) as client:
-        _wait_until(lambda: bool(client.hexists(Keys().graphs, "hello")), "the worker has announced itself")
+    with process(command, (), **settings) as pid, Redis(port=valkey_port) as client:
+        wait_until(lambda: bool(client.hexists(Keys().graphs, "hello")), "the worker has announced itself")
         yield pid
 
 
@@ -69,30 +70,32 @@ def resident_mib(pid: int, field: str) -> float:
 
 
 @contextlib.contextmanager
-def _process(command: Sequence[str], **settings: str) -> Generator[int]:
-    """A process with no settings but those given, ended when the context does."""
+def process(command: Sequence[str], on: Collection[int] = (), **settings: str) -> Generator[int]:
+    """A process with no settings but those given, on those cores if any are given; ended with the context."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TASKREEL_")}
     with tempfile.TemporaryFile() as log:
         environment = {**inherited, "LC_ALL": "C", **settings}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        with cores.started_on(on):
+            started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
-            yield process.pid
-            if process.poll() is not None:
-                raise ChildProcessError(f"{command[:4]} ended with status {process.returncode} meanwhile")
+            yield started.pid
+            if started.poll() is not None:
+                raise ChildProcessError(f"{command[:4]} ended with status {started.returncode} meanwhile")
         except BaseException:
             _print_end_of(log.fileno())
             raise
         finally:
-            _end(process)
+            end(started)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+def end(started: subprocess.Popen[bytes]) -> None:
+    """End a process, by force if it doesn't end by itself."""
+    started.terminate()
     try:
-        process.wait(END_SECONDS)
+        started.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        started.kill()
+        started.wait()
 
 
 def _print_end_of(log: int) -> None:
@@ -100,19 +103,26 @@ def _print_end_of(log: int) -> None:
     print(os.pread(log, 2000, max(0, size - 2000)).decode(errors="replace"), file=sys.stderr)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _is_ready(port: int) -> bool:
+def is_ready(port: int) -> bool:
+    """Whether a pod answers its readiness probe."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
         return connection.recv(1024).startswith(b"HTTP/1.1 200")
 
 
-def _wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Ask every 50 ms; an OSError and Redis's errors mean not yet.
+
+    Raises:
+        TimeoutError: it didn't come true within 30 s.
+    """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, RedisError):

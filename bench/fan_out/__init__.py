@@ -1,0 +1,1 @@
+"""Fan-out: one pod on one core, and what it costs to bring events to thousands of clients."""

@@ -1,0 +1,1 @@
+"""What Taskreel is held against: the usual way in Python, and nginx with nchan, the fastest in C."""

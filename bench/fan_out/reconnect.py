@@ -71,7 +71,9 @@ def _return(it: Arena, publisher: Publisher, clients: int) -> _Return:
     before, began = calls(it.valkey).total(), time.monotonic()
     cursor = f"1-{publisher.last - BEHIND}"
     last, most = publisher.last, PATIENCE_SECONDS
-    with it.clients(clients, publisher.tasks, cursor=cursor, until=last, seconds=most) as crowd:
+    with it.clients(
+        clients, publisher.tasks, cursor=cursor, until=last, seconds=most, connecting=clients
+    ) as crowd:
         crowd.wait_until_ready()
         received = crowd.wait_for_the_end()
         seconds = time.monotonic() - began

@@ -115,6 +115,8 @@ def _choose(settings: Settings, redis: Redis, keys: Keys, journal: Journal) -> O
 @contextlib.asynccontextmanager
 async def _sqlite(path: str) -> AsyncGenerator[Saver]:
     aio = importlib.import_module("langgraph.checkpoint.sqlite.aio")
+    # Fails here if at all: aiosqlite would leave a thread behind, which reports to a loop that may be gone.
+    sqlite3.connect(path).close()
     async with aio.aiosqlite.connect(path, timeout=LOCKED_SECONDS) as connection:
         saver = aio.AsyncSqliteSaver(connection, serde=StrictSerializer())
         await _set_up_in_turn(saver)

@@ -39,6 +39,9 @@ def main(arguments: Sequence[str]) -> None:
         return plot.main(arguments[1:])
     wanted = _parser().parse_args(arguments)
     names = _chosen(wanted.names)
+    for path in (wanted.json, wanted.markdown):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)  # better now than when all is measured
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what it started is ended
     load_before = os.getloadavg()
     findings: list[Finding] = []

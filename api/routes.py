@@ -58,9 +58,8 @@ async def submit_task(request: Request, pod: ThePod) -> Response:
     """Submit a task. With `Accept: text/event-stream` the answer is its stream."""
     offered = ["application/json", "text/event-stream"]
     kind = accept.choose(request.headers.get("accept"), offered)
-    refusal = pod.streams.refusal() if kind == "text/event-stream" else None
-    if refusal is not None:
-        raise refusal
+    if kind == "text/event-stream":
+        pod.streams.admit()
     cancel = cancels_on_disconnect(request)
     body = await read_json(request)
     submitted = await pod.submitter.submit(body, request.headers.get("idempotency-key"))

@@ -40,6 +40,9 @@ class StreamResponse(EventSourceResponse):
     sse-starlette makes five tasks a connection: to iterate, to ping, to wait for the exit signal and for the
     disconnect, and a group around them. Here the request's own task ends once the client has all there is;
     then the tailer pushes, and pings and farewells are the pod's business.
+
+    Raises:
+        Problem: the pod takes no more streams.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class StreamResponse(EventSourceResponse):
         cancel: bool,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        streams.admit()  # whoever made it waited for Redis meanwhile, and others came
         super().__init__(_nothing(), headers={**HEADERS, **(headers or {})}, sep="\n", ping=0)
         self._streams = streams
         self._task_id = task_id
@@ -61,11 +65,6 @@ class StreamResponse(EventSourceResponse):
         """Serve the stream; HEAD gets the headers alone."""
         if scope["method"] == "HEAD":
             return await super().__call__(scope, receive, send)
-        refusal = self._streams.refusal()
-        if refusal is not None:
-            response = answer_problem(refusal, Request(scope))
-            response.headers["X-Request-ID"] = request_id(scope)
-            return await response(scope, receive, send)
         first = sse.retry(1, 3)
         if self._located.notice is not None:
             first += sse.SseCodec().notice(self._located.notice)
@@ -119,9 +118,7 @@ class StreamEndpoint:
         start = None if cursor is not None else _from(request)
         cancel = cancels_on_disconnect(request)
         task_id = check_task_id(request.path_params["task_id"])
-        refusal = self._streams.refusal()
-        if refusal is not None:
-            raise refusal
+        self._streams.admit()
         if cursor is None:
             cursor = await self._start(task_id, start)
         located = await self._locate(task_id, cursor)

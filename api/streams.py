@@ -8,7 +8,7 @@ import logging
 
 from api import sse
 from api.connection import Connection
-from api.problems import Problem, passing
+from api.problems import passing
 from events.background import stop
 from events.connect import AWAY
 from events.control import TaskControl
@@ -70,14 +70,13 @@ class Streams:
         """Whether a log that isn't there may be there soon, since Redis was away until just now."""
         return self._tailer.settling
 
-    def refusal(self) -> Problem | None:
-        """Why no stream can be opened now, if so."""
+    def admit(self) -> None:
+        """Raises Problem if no stream can be opened now."""
         if self.draining:
-            return passing("draining", "This pod is going away", "It is draining; another one serves you.")
+            raise passing("draining", "This pod is going away", "It is draining; another one serves you.")
         if len(self) >= self._max:
             detail = f"It has {self._max} streams open, its limit; another pod may have room."
-            return passing("too_many_streams", "This pod is full", detail, 429)
-        return None
+            raise passing("too_many_streams", "This pod is full", detail, 429)
 
     async def locate(self, task_id: str, cursor: EventId) -> Located:
         """Find where a reader that has everything up to the cursor goes on; raises as `EventLog.locate`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from redis.asyncio import (
@@ -33,9 +34,32 @@ With `appendfsync everysec` that is a second; at a slow disk two, then Redis has
 (https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/).
 """
 
-__all__ = ["AWAY", "UNSAFE_SECONDS", "RedisError", "connect", "patiently", "sibling"]
+__all__ = ["AWAY", "UNSAFE_SECONDS", "RedisError", "connect", "patiently", "sibling", "unbroken"]
 
 T = TypeVar("T")
+
+
+@contextlib.asynccontextmanager
+async def unbroken(connection: Any, doing: str) -> AsyncGenerator[None]:
+    """Do something on a connection of redis-py's in the time that it has, or close it.
+
+    For half a command may have been sent, or the replies that are still to come would answer nobody.
+
+    Raises:
+        redis.exceptions.TimeoutError, redis.exceptions.ConnectionError: it was closed, and why.
+    """
+    try:
+        async with asyncio.timeout(connection.socket_timeout):
+            yield
+    except TimeoutError:
+        await connection.disconnect(nowait=True)
+        raise RedisTimeoutError(f"Timeout {doing}") from None
+    except OSError as error:
+        await connection.disconnect(nowait=True)
+        raise RedisConnectionError(f"Error while {doing}: {error}") from error
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
 
 
 class Heard:
@@ -53,19 +77,9 @@ class Heard:
         del check_health
         await self.connect()
         parts = command.encode() if isinstance(command, str) else command
-        try:
-            async with asyncio.timeout(self.socket_timeout):
-                self._writer.writelines([parts] if isinstance(parts, bytes) else parts)
-                await self._writer.drain()
-        except TimeoutError:
-            await self.disconnect(nowait=True)
-            raise RedisTimeoutError("Timeout writing to socket") from None
-        except OSError as error:
-            await self.disconnect(nowait=True)
-            raise RedisConnectionError(f"Error while writing to socket: {error}") from error
-        except BaseException:
-            await self.disconnect(nowait=True)  # half a command may have been sent
-            raise
+        async with unbroken(self, "writing to socket"):
+            self._writer.writelines([parts] if isinstance(parts, bytes) else parts)
+            await self._writer.drain()
 
 
 class _Tcp(Heard, Connection):

@@ -53,12 +53,12 @@ class _End:
     def after(self, position: EventId) -> list[Entry] | None:
         """The entries after a position; None if it isn't that of an entry here, nor just before the log."""
         first = self.entries[0].id
-        if position == START and first == SUBMITTED_ID:
-            return self.entries
         place = position.seq - first.seq
-        if 0 <= place < len(self.entries) and self.entries[place].id == position:
-            return self.entries[place + 1 :]
-        return None
+        if 0 <= place < len(self.entries):
+            known = self.entries[place].id == position
+        else:
+            known = position == START and first == SUBMITTED_ID
+        return self.entries[place + 1 :] if known else None
 
 
 class Recent:

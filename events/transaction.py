@@ -6,21 +6,16 @@ more than half of what an event cost went there.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
-import hiredis
-from redis.asyncio.connection import DefaultParser
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
-Command = tuple[str | bytes, ...]
+from events.connect import unbroken
+from events.wire import Command, pack, parse_error
 
-_pack = cast("Callable[[Command], bytes]", hiredis.pack_command)  # its stub takes one part alone
-_MULTI = _pack(("MULTI",))
-_EXEC = _pack(("EXEC",))
+_MULTI = pack(("MULTI",))
+_EXEC = pack(("EXEC",))
 
 
 async def execute(connection: Any, commands: Sequence[Command]) -> list[Any]:
@@ -37,7 +32,7 @@ async def execute(connection: Any, commands: Sequence[Command]) -> list[Any]:
         redis.exceptions.ConnectionError, redis.exceptions.TimeoutError: nobody knows what was done.
         redis.exceptions.RedisError: nothing was done, and why.
     """
-    await connection.send_packed_command(b"".join([_MULTI, *map(_pack, commands), _EXEC]))
+    await connection.send_packed_command(b"".join([_MULTI, *map(pack, commands), _EXEC]))
     return results(await _read(connection, len(commands) + 2))
 
 
@@ -52,20 +47,10 @@ def results(replies: Sequence[Any]) -> list[Any]:
     # The first error tells why; EXEC's own, which can be the only one (memory ran out meanwhile), wraps it.
     error = next(reply for reply in replies if isinstance(reply, RedisError))
     _, _, reason = str(error).partition("discarded because of: ")
-    raise DefaultParser.parse_error(reason) if reason else error
+    raise parse_error(reason) if reason else error
 
 
 async def _read(connection: Any, count: int) -> list[Any]:
     parser = connection._parser
-    try:
-        async with asyncio.timeout(connection.socket_timeout):
-            return [await parser.read_response() for _ in range(count)]
-    except TimeoutError:
-        await connection.disconnect(nowait=True)
-        raise RedisTimeoutError("Timeout reading from Redis") from None
-    except OSError as error:
-        await connection.disconnect(nowait=True)
-        raise RedisConnectionError(f"Error while reading from Redis: {error}") from error
-    except BaseException:
-        await connection.disconnect(nowait=True)  # the replies that are still to come answer nobody
-        raise
+    async with unbroken(connection, "reading from Redis"):
+        return [await parser.read_response() for _ in range(count)]

@@ -15,9 +15,15 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import DefaultParser
 from redis.exceptions import InvalidResponse
 
+Command = tuple[str | bytes, ...]
+
+pack = cast("Callable[[Command], bytes]", hiredis.pack_command)  # its stub takes one part alone
+"""A command as Redis takes it."""
+
+parse_error = cast("Callable[[str], Exception]", DefaultParser.parse_error)
+"""What Redis says is wrong, as one of redis-py's exceptions."""
+
 _INCOMPLETE = object()
-_error = cast("Callable[[str], Exception]", DefaultParser.parse_error)
-_pack = cast("Callable[[tuple[str | bytes, ...]], bytes]", hiredis.pack_command)  # its stub takes one part
 
 
 class Wire(asyncio.Protocol):
@@ -35,7 +41,7 @@ class Wire(asyncio.Protocol):
         self._lost = lost
         self._replies = hiredis.Reader(
             protocolError=InvalidResponse,
-            replyError=_error,
+            replyError=parse_error,
             notEnoughData=_INCOMPLETE,
         )
         self._transport: Any = None
@@ -62,7 +68,7 @@ class Wire(asyncio.Protocol):
     def send(self, *words: str | bytes) -> None:
         """Send a command. On a lost connection nothing happens but what `lost` told already."""
         if self._transport is not None:
-            self._transport.write(_pack(words))
+            self._transport.write(pack(words))
 
     async def close(self) -> None:
         """Close the connection, if it is open."""

@@ -43,6 +43,21 @@ def release(folder: Path) -> None:
     (folder / "until").touch()
 
 
+async def outlives_its_worker(
+    pod: RunningPod, settings: Settings, folder: Path, graph: str, status: int, said: str
+) -> str:
+    """A task whose worker is told to go, and goes, and which another worker ends; gives its id."""
+    async with worker_process(settings, folder) as worker:
+        task_id = await submit(pod, graph, folder)
+        worker.signal()
+        assert await worker.ended() == status
+        assert said in worker.said
+    release(folder)
+    async with worker_process(settings, folder):
+        assert (await until_status(pod, task_id, "succeeded"))["attempt"] == 2
+    return task_id
+
+
 async def test_a_node_that_ignores_its_cancellation_is_abandoned(
     pod: RunningPod, impatient: Settings, log: EventLog, tmp_path: Path
 ) -> None:
@@ -79,14 +94,9 @@ async def test_a_task_that_hears_no_cancellation_keeps_no_process(
     pod: RunningPod, impatient: Settings, log: EventLog, tmp_path: Path
 ) -> None:
     """Its worker hands the task back and ends; another worker begins its node again."""
-    async with worker_process(impatient, tmp_path) as worker:
-        task_id = await submit(pod, "ignoring", tmp_path)
-        worker.signal()
-        assert await worker.ended() == 0
-        assert "do not heed their cancellation" in worker.said
-    release(tmp_path)
-    async with worker_process(impatient, tmp_path):
-        assert (await until_status(pod, task_id, "succeeded"))["attempt"] == 2
+    task_id = await outlives_its_worker(
+        pod, impatient, tmp_path, "ignoring", 0, "do not heed their cancellation"
+    )
     await assert_whole(log, task_id)
 
 
@@ -94,14 +104,7 @@ async def test_a_blocked_event_loop_keeps_no_process(
     pod: RunningPod, impatient: Settings, tmp_path: Path
 ) -> None:
     """A worker that is told to go goes, and its lease runs out."""
-    async with worker_process(impatient, tmp_path) as worker:
-        task_id = await submit(pod, "blocking", tmp_path)
-        worker.signal()
-        assert await worker.ended() == 1
-        assert "it did not end in time" in worker.said
-    release(tmp_path)
-    async with worker_process(impatient, tmp_path):
-        assert (await until_status(pod, task_id, "succeeded"))["attempt"] == 2
+    await outlives_its_worker(pod, impatient, tmp_path, "blocking", 1, "it did not end in time")
 
 
 async def test_a_worker_without_such_nodes_ends_as_programs_do(impatient: Settings, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.support.pods import RunningPod, running_worker
 from tests.support.stubborn_graphs import STUBBORN, noted
 from tests.support.tasks import assert_whole, types, until_status
 from tests.support.waiting import wait_until
-from tests.support.workers import worker_process
+from tests.support.workers import WorkerProcess, worker_process
 
 HARDLY_ANY = 0.0
 LONG = 60.0
@@ -43,6 +43,13 @@ async def until_noted(record: Path, line: str) -> None:
     await wait_until(lambda: line in noted(record), seconds=30)
 
 
+async def goes_at(going: WorkerProcess, record: Path, line: str) -> None:
+    """Tell a worker to go when that has happened, and see that it does."""
+    await until_noted(record, line)
+    going.signal()
+    assert await going.ended() == 0
+
+
 def ran(names: str) -> list[str]:
     """The notes of nodes that ran one after the other, each once."""
     return [f"{what} {name}" for name in names for what in ("start", "end")]
@@ -55,9 +62,7 @@ async def test_a_drain_lets_the_node_finish_and_another_worker_go_on(
     record = tmp_path / "record"
     async with worker_process(patient, tmp_path) as going:
         task_id = await submit(pod, "steps", record, 0.5)
-        await until_noted(record, "start b")
-        going.signal()
-        assert await going.ended() == 0
+        await goes_at(going, record, "start b")
     assert noted(record) == ran("ab")
     assert (await types(log, task_id))[-1] == "node.completed"
     assert not await log.is_held(task_id)
@@ -77,9 +82,7 @@ async def test_a_drain_stops_inside_a_subgraph_too(
     record = tmp_path / "record"
     async with worker_process(patient, tmp_path) as going:
         task_id = await submit(pod, "nested", record, 0.5)
-        await until_noted(record, "start y")
-        going.signal()
-        assert await going.ended() == 0
+        await goes_at(going, record, "start y")
     assert noted(record) == ran("axy")
     async with worker_process(patient, tmp_path):
         task = await until_status(pod, task_id, "succeeded")
@@ -109,9 +112,7 @@ async def test_a_node_that_takes_too_long_is_cut_off_and_run_again(
     record = tmp_path / "record"
     async with worker_process(settings, tmp_path, drain_seconds=HARDLY_ANY) as going:
         task_id = await submit(pod, "steps", record, 1)
-        await until_noted(record, "start b")
-        going.signal()
-        assert await going.ended() == 0
+        await goes_at(going, record, "start b")
     assert noted(record) == ["start a", "end a", "start b"]
     async with worker_process(settings, tmp_path):
         assert (await until_status(pod, task_id, "succeeded"))["attempt"] == 2

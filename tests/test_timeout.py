@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from events.append import Appender
 from events.log import EventLog
 from events.model import START, now_ms, timestamp
@@ -23,14 +25,27 @@ async def began(log: EventLog, task_id: str, seconds_ago: float) -> None:
     await log.redis.hset(hash_name, "running_since", then)  # pyright: ignore[reportGeneralTypeIssues]
 
 
+async def die(log: EventLog, tasks: TaskStore, task_id: str, seconds_ago: float) -> None:
+    """Have the task's worker die when its clock has run for so long, and a sweeper look at once."""
+    await log.redis.delete(log.keys.lease(task_id))
+    await began(log, task_id, seconds_ago)
+    await tasks.expect(task_id, -1)
+
+
+async def until_timeout(pod: RunningPod, task_id: str) -> dict[str, Any]:
+    """The task, once it has failed for that reason."""
+    task = await until_status(pod, task_id, "failed")
+    assert task["error"]["code"] == "timeout"
+    return task
+
+
 async def test_a_task_that_runs_too_long_fails(pod: RunningPod, settings: Settings, log: EventLog) -> None:
     """Its graph is cancelled, and the log tells why it ended."""
     limited = settings.model_copy(update={"task_timeout_seconds": 0.5})
     async with running_worker(limited, SPECS) as runner:
         task_id = await pod.submit("counting", input=ENDLESS)
-        task = await until_status(pod, task_id, "failed")
+        task = await until_timeout(pod, task_id)
         await wait_until(lambda: not runner.running)
-    assert task["error"]["code"] == "timeout"
     assert task["error"]["message"] == "the task has run for 0.5 s and has not ended"
     await assert_whole(log, task_id)
 
@@ -43,12 +58,9 @@ async def test_a_takeover_does_not_restart_the_clock(
         await pod.client.get("/graphs")
     task_id = await pod.submit("counting", input=ENDLESS)
     await open_attempt(log, appender, task_id)
-    await log.redis.delete(log.keys.lease(task_id))
-    await began(log, task_id, 100)
-    await tasks.expect(task_id, -1)
+    await die(log, tasks, task_id, seconds_ago=100)
     async with running_worker(settings.model_copy(update={"task_timeout_seconds": 99}), SPECS):
-        task = await until_status(pod, task_id, "failed")
-    assert task["error"]["code"] == "timeout"
+        await until_timeout(pod, task_id)
     assert await types(log, task_id) == [
         "task.submitted", "attempt.started", "attempt.started", "task.failed",
     ]  # fmt: skip
@@ -62,12 +74,9 @@ async def test_a_takeover_has_what_is_left_of_the_time(
         await pod.client.get("/graphs")
     task_id = await pod.submit("counting", input=ENDLESS)
     await open_attempt(log, appender, task_id)
-    await log.redis.delete(log.keys.lease(task_id))
-    await began(log, task_id, 99)
-    await tasks.expect(task_id, -1)
+    await die(log, tasks, task_id, seconds_ago=99)
     async with running_worker(settings.model_copy(update={"task_timeout_seconds": 100}), SPECS):
-        task = await until_status(pod, task_id, "failed")
-    assert task["error"]["code"] == "timeout"
+        await until_timeout(pod, task_id)
     assert "progress" in await types(log, task_id)
 
 

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Mapping
-from urllib.parse import urlsplit
 
 import httpx
 
 from tests.support.pods import RunningPod
+from tests.support.sockets import begin
 
 EVENT_STREAM = {"Accept": "text/event-stream"}
 _RETRY = re.compile(rb"retry: (\d+)\n\n")
@@ -78,12 +78,9 @@ def assert_passing(body: bytes) -> None:
 
 async def exchange(pod: RunningPod, request: bytes) -> bytes:
     """What the pod answers to those bytes, until it closes."""
-    place = urlsplit(pod.url)
-    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    client = await begin(pod.url, request)
     try:
-        writer.write(request)
         async with asyncio.timeout(10):
-            return await reader.read()
+            return await client.reader.read()
     finally:
-        writer.close()
-        await writer.wait_closed()
+        await client.leave()

@@ -15,6 +15,8 @@ import socket
 import struct
 from typing import Any, Protocol
 
+from api.auth.principal import Principal
+from api.places import Place
 from api.sse import LAST_CHUNK, chunk
 
 MAX_KEPT_CHUNKS = 256
@@ -26,6 +28,13 @@ STALLED_SECONDS = 30.0
 
 _NO_LINGER = struct.pack("ii", 1, 0)  # what is unsent is thrown away
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # RFC 5482; Linux has it
+
+
+def limit_stalls(transport: asyncio.Transport) -> None:
+    """Have the kernel cut a client off that takes nothing for `STALLED_SECONDS`, where it can."""
+    plug = transport.get_extra_info("socket")
+    if _USER_TIMEOUT is not None and plug.family != socket.AF_UNIX:
+        plug.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, round(STALLED_SECONDS * 1000))
 
 
 class Owner(Protocol):
@@ -46,6 +55,8 @@ class Connection(asyncio.Protocol):
     Args:
         owner: is told what becomes of it.
         task_id: what it streams.
+        principal: who for.
+        place: what it has of the principal's places, if they are counted.
         cancels: whether the task ends with the client, if that goes first.
 
     Attributes:
@@ -63,6 +74,8 @@ class Connection(asyncio.Protocol):
         "cancels",
         "ended",
         "gone",
+        "place",
+        "principal",
         "server",
         "task_id",
         "transport",
@@ -71,8 +84,18 @@ class Connection(asyncio.Protocol):
     server: set[Any]
     transport: asyncio.Transport
 
-    def __init__(self, owner: Owner, task_id: str, *, cancels: bool = False) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        task_id: str,
+        principal: Principal,
+        *,
+        place: Place | None = None,
+        cancels: bool = False,
+    ) -> None:
         self.task_id = task_id
+        self.principal = principal
+        self.place = place
         self.cancels = cancels
         self.ended = False
         self.gone = False
@@ -80,6 +103,11 @@ class Connection(asyncio.Protocol):
         self._kept: list[bytes] | None = None  # None while the socket takes all there is
         self._kept_bytes = 0
         self._room: asyncio.Future[None] | None = None
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the client has taken all there was, as far as its socket tells."""
+        return self._kept is None
 
     def push(self, data: bytes) -> None:
         """Send a chunk now if the socket takes it, else as soon as it does."""
@@ -112,9 +140,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Take the socket over."""
         self.transport = transport
-        plug = transport.get_extra_info("socket")
-        if _USER_TIMEOUT is not None and plug.family != socket.AF_UNIX:
-            plug.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, round(STALLED_SECONDS * 1000))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed, by whichever side."""

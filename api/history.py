@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from events.errors import LogExpired
 from events.log import EventLog
 from events.model import Entry, EventId, EventType
 from events.position import Stride
@@ -65,7 +66,7 @@ class History:
             found += [entry for entry in entries if _is_wanted(entry, wanted, superseded)]
         documents = [entry.document for entry in found[:limit]]
         following = found[limit - 1].id if len(found) > limit else None
-        last = (await self._log.last(task_id))[0]
+        last = await self._last(task_id)
         etag = _etag(task_id, wanted, limit, last.id) if last.terminal else None
         return HistoryPage(documents, following, last.terminal, etag)
 
@@ -83,12 +84,19 @@ class History:
             if lines:
                 yield b"\n".join(lines) + b"\n"
 
+    async def _last(self, task_id: str) -> Entry:
+        """The log's last entry; raises LogExpired if its time has run out since it was located."""
+        found = await self._log.last(task_id)
+        if not found:
+            raise LogExpired
+        return found[0]
+
     async def _superseded(self, task_id: str, wanted: Selection) -> frozenset[int]:
         """The seqs that later attempts have named as done again, from each attempt's first entry."""
         if not wanted.final:
             return frozenset()
         seqs: set[int] = set()
-        last = (await self._log.last(task_id))[0].id
+        last = (await self._last(task_id)).id
         for attempt in range(2, last.attempt + 1):
             for entry in await self._log.read(task_id, EventId(attempt, 0), 1):
                 if entry.type is EventType.ATTEMPT_STARTED:

@@ -66,6 +66,11 @@ def retry(shortest: float, longest: float) -> bytes:
     return b"retry: %d\n\n" % round(random.uniform(shortest, longest) * 1000)
 
 
-def farewell(reason: str) -> bytes:
-    """The last words to a client that shall come back: why, and when."""
-    return retry(2, 10) + b": %b\n\n" % reason.encode()
+def farewell(reason: str, *, elsewhere: bool = False) -> bytes:
+    """The last words to a client that shall come back: why, and when.
+
+    Args:
+        reason: for people.
+        elsewhere: another pod serves it now, so that it need not wait for this one to recover.
+    """
+    return (retry(0.5, 1.5) if elsewhere else retry(2, 10)) + b": %b\n\n" % reason.encode()

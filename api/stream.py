@@ -10,28 +10,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api import accept, sse
+from api import accept, metrics, sse
+from api.auth.access import Access
+from api.auth.principal import Permission, principal_of
+from api.auth.tickets import cookie_to_set
 from api.connection import Connection
 from api.context import request_id
-from api.problems import Problem, from_error, passing
-from api.protocol import take_over
+from api.edge.protocol import take_over
+from api.places import Place
+from api.problems import Problem, from_error, internal_error, passing
 from api.streams import Streams
+from api.throttle import rate_headers
 from events.errors import TaskNotFound
 from events.log import EventLog
+from events.metrics import told
 from events.model import START, EventId
 from events.position import Located
 
-_TASK_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FROM = re.compile(r"now|-[1-9][0-9]{0,5}")
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-
-
-def check_task_id(task_id: str) -> str:
-    """A canonical UUID, or TaskNotFound: no other string was ever a task's id."""
-    if _TASK_ID.fullmatch(task_id) is None:
-        raise TaskNotFound
-    return task_id
 
 
 class StreamResponse(EventSourceResponse):
@@ -52,6 +50,7 @@ class StreamResponse(EventSourceResponse):
         located: Located,
         *,
         cancel: bool,
+        place: Place | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         streams.admit()  # whoever made it waited for Redis meanwhile, and others came
@@ -60,6 +59,9 @@ class StreamResponse(EventSourceResponse):
         self._task_id = task_id
         self._located = located
         self._cancel = cancel
+        self._place = place
+        if place is not None:
+            place.used = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream; HEAD gets the headers alone."""
@@ -68,36 +70,46 @@ class StreamResponse(EventSourceResponse):
         first = sse.retry(1, 3)
         if self._located.notice is not None:
             first += sse.SseCodec().notice(self._located.notice)
+            told(self._located.notice)
         # No other request can follow on a connection that nobody listens to any more (RFC 9112, section 9.6).
-        head = [*self.raw_headers, (b"connection", b"close")]
+        head = [it for it in self.raw_headers if it[0] != b"connection"] + [(b"connection", b"close")]
         await send({"type": "http.response.start", "status": 200, "headers": head})
         if self._located.ended:
             return await send({"type": "http.response.body", "body": first})
-        connection = Connection(self._streams, self._task_id, cancels=self._cancel)
+        connection = Connection(
+            self._streams, self._task_id, principal_of(scope), place=self._place, cancels=self._cancel
+        )
         if take_over(scope, connection):
             await self._streams.serve(connection, self._located.position, first=first)
+        else:
+            self._streams.give_back(self._place)
         return None
 
 
 def passing_stream(problem: Problem) -> Response:
     """What a browser gets for a problem that passes: EventSource gives up for good on any status but 200."""
-    body = sse.farewell(problem.detail)
+    metrics.problem(problem.status, problem.code)
+    body = sse.farewell(problem.detail, elsewhere=problem.elsewhere)
     return Response(body, headers=HEADERS, media_type="text/event-stream")
 
 
 def answer_problem(problem: Problem, request: Request) -> Response:
     """A problem's answer in the manner that suits who asked."""
     if problem.passing and accept.takes_event_stream(request.headers.get("accept")):
-        return passing_stream(problem)
-    return problem.response(request_id(request.scope))
+        response = passing_stream(problem)
+    else:
+        response = problem.response(request_id(request.scope))
+    response.headers.update(rate_headers(request.scope))
+    return response
 
 
 class StreamEndpoint:
     """The ASGI app behind the stream's path. It stands beside FastAPI, not behind its middleware."""
 
-    def __init__(self, log: EventLog, streams: Streams) -> None:
+    def __init__(self, log: EventLog, streams: Streams, access: Access) -> None:
         self._log = log
         self._streams = streams
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,11 +117,11 @@ class StreamEndpoint:
         try:
             response = await self._respond(request)
         except Exception as error:
-            problem = from_error(error)
-            if problem is None:
-                raise
+            problem = from_error(error) or internal_error(error, request_id(scope))
             response = answer_problem(problem, request)
-        response.headers["X-Request-ID"] = request_id(scope)
+        cookie = cookie_to_set(scope)
+        if cookie is not None:  # also when the stream isn't open yet: the ticket is spent
+            response.headers.append("Set-Cookie", cookie)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -117,20 +129,27 @@ class StreamEndpoint:
         cursor = _cursor(request)
         start = None if cursor is not None else _from(request)
         cancel = cancels_on_disconnect(request)
-        task_id = check_task_id(request.path_params["task_id"])
+        permission = Permission.CHANGE if cancel else Permission.READ
+        task_id = await self._access.task(
+            principal_of(request.scope), request.path_params["task_id"], permission
+        )
         self._streams.admit()
-        if cursor is None:
-            cursor = await self._start(task_id, start)
-        located = await self._locate(task_id, cursor)
+        position = await self._start(task_id, start) if cursor is None else cursor
+        located = await self._locate(task_id, position)
+        if request.method == "GET":
+            metrics.located(located, fresh=cursor is None)
         if located.ended and located.notice is None:
             return Response(status_code=204, headers={"Cache-Control": "no-store"})
-        return StreamResponse(self._streams, task_id, located, cancel=cancel)
+        if located.ended or request.method == "HEAD":
+            return StreamResponse(self._streams, task_id, located, cancel=cancel)
+        async with self._streams.reserve(principal_of(request.scope)) as place:
+            return StreamResponse(self._streams, task_id, located, cancel=cancel, place=place)
 
     async def _locate(self, task_id: str, cursor: EventId) -> Located:
         try:
             return await self._streams.locate(task_id, cursor)
         except TaskNotFound:
-            if not self._streams.settling:
+            if not self._streams.settling(task_id):
                 raise
             detail = "Redis was away; what it lost is being put back."
             raise passing("settling", "The log is being put in order", detail) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +12,23 @@ import orjson
 from pydantic import ValidationError
 from uuid_utils import uuid7
 
+from api import metrics
+from api.auth.principal import Principal
 from api.inputs import check_input
-from api.problems import Problem, passing
+from api.problems import Problem, log_full, passing
 from api.schemas import TaskRequest
+from api.throttle import Throttle
 from events.connect import AWAY
+from events.errors import NotCopied
 from events.graphs import GraphDescriptor, GraphDirectory
+from events.logfields import about
+from events.memory import Headroom
 from events.model import now_ms, timestamp
 from events.queue import Dispatcher
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
+from events.tenancy import bare
+from events.tracing import traceparent
 
 log = logging.getLogger(__name__)
 
@@ -37,35 +47,61 @@ class Submitter:
     """Takes tasks in."""
 
     def __init__(
-        self, tasks: TaskStore, graphs: GraphDirectory, dispatcher: Dispatcher, *, max_queued: int
+        self,
+        tasks: TaskStore,
+        graphs: GraphDirectory,
+        dispatcher: Dispatcher,
+        throttle: Throttle,
+        *,
+        max_queued: int,
     ) -> None:
         self._tasks = tasks
         self._graphs = graphs
         self._dispatcher = dispatcher
+        self._throttle = throttle
         self._max_queued = max_queued
+        self._headroom = Headroom(tasks.log.redis)
 
-    async def submit(self, body: Any, key: str | None) -> Submitted:
+    async def submit(self, body: Any, key: str | None, principal: Principal) -> Submitted:
         """Check a request and make its task.
 
         Raises:
-            Problem: 404 `graph_not_found`, 422 `invalid_request` or `invalid_input`, 503 `queue_full`.
+            Problem: 404 `graph_not_found`, 422 `invalid_request` or `invalid_input`, 429 `too_many_tasks`,
+                503 `queue_full`, `log_full` or `log_unavailable`.
             KeyReused, ThreadBusy: see there.
         """
         request = _parse(body)
         graph = await self._graph(request.graph)
         check_input(graph, request.input)
-        new_id = str(uuid7())
+        new_id = principal.task_id(str(uuid7()))
         task_id = new_id
         if key is not None:
-            task_id = await self._tasks.reserve(_check_key(key), _digest(body), new_id)
+            task_id = await self._tasks.reserve(principal.subject, _check_key(key), _digest(body), new_id)
         if task_id != new_id and await self._tasks.exists(task_id):
+            await self._secured(self._tasks.log.secure(task_id))
+            metrics.submitted(replayed=True)
             return Submitted(task_id, replayed=True)
         if await self._dispatcher.depth(graph.pool) >= self._max_queued:
             detail = f"{self._max_queued} tasks wait already; try again later."
             raise passing("queue_full", "The queue is full", detail)
-        await self._tasks.submit(_submission(task_id, graph, request))
+        if await self._headroom.is_short():
+            raise log_full()
+        async with self._throttle.unfinished(principal, task_id):
+            submission = _submission(task_id, graph, request, principal.subject)
+            await self._secured(self._tasks.submit(submission))
+        metrics.submitted(replayed=False)
         await self._dispatch(task_id, graph.pool)
         return Submitted(task_id, replayed=False)
+
+    async def _secured(self, writing: Awaitable[None]) -> None:
+        try:
+            await writing
+        except NotCopied:
+            detail = (
+                "The task is in the log, but not on as many servers as it must be. Send it again with the"
+                " same Idempotency-Key, which leads to this task; without one it may make another."
+            )
+            raise passing("log_unavailable", "The log can't be reached", detail) from None
 
     async def _graph(self, name: str) -> GraphDescriptor:
         graph = await self._graphs.get(name)
@@ -80,7 +116,8 @@ class Submitter:
             await self._dispatcher.dispatch(task_id, pool)
         except AWAY:
             # The task is in the log and its deadline is set, so a sweeper dispatches it soon.
-            log.warning("the queue could not be reached for task %s; the sweeper will dispatch it", task_id)
+            with about(task=task_id):
+                log.warning("the queue could not be reached for task %s; a sweeper dispatches it", task_id)
 
 
 def _parse(body: Any) -> TaskRequest:
@@ -109,13 +146,15 @@ def _digest(body: Any) -> str:
     return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _submission(task_id: str, graph: GraphDescriptor, request: TaskRequest) -> Submission:
+def _submission(task_id: str, graph: GraphDescriptor, request: TaskRequest, subject: str) -> Submission:
     return Submission(
         task_id=task_id,
         graph=graph.name,
         pool=graph.pool,
         input=request.input,
-        thread_id=request.thread_id or task_id,
+        thread_id=request.thread_id or bare(task_id),
         metadata=request.metadata,
         created_at=timestamp(now_ms()),
+        subject=subject,
+        traceparent=traceparent(),
     )

@@ -8,18 +8,19 @@ from typing import Any
 
 import orjson
 
+from api.auth.access import check_task_id
 from api.problems import Problem
-from api.stream import check_task_id
 from events.errors import TaskNotFound
 from events.model import EventType, Status
-from events.tasks import TaskState
+from events.state import TaskState
+from events.tenancy import bare
 
 
 def accepted_view(state: TaskState) -> dict[str, Any]:
     """The answer to a submit."""
-    here = f"/tasks/{state.task_id}"
+    here = f"/tasks/{bare(state.task_id)}"
     return {
-        "task_id": state.task_id,
+        "task_id": bare(state.task_id),
         "status": state.status,
         "graph": state.record["graph"],
         "created_at": state.record["created_at"],
@@ -34,9 +35,17 @@ def accepted_view(state: TaskState) -> dict[str, Any]:
 
 def task_view(state: TaskState) -> dict[str, Any]:
     """A task as `GET /tasks/{id}` shows it."""
+    view = summary_view(state)
+    if state.last.type is EventType.TASK_SUCCEEDED:
+        view["result"] = state.last.event["data"]["result"]
+    return view
+
+
+def summary_view(state: TaskState) -> dict[str, Any]:
+    """A task as `GET /tasks` shows it: all but its result, which may have 1 MiB."""
     record = state.record
     view: dict[str, Any] = {
-        "task_id": state.task_id,
+        "task_id": bare(state.task_id),
         "graph": record["graph"],
         "status": state.status,
         "attempt": state.last.id.attempt,
@@ -45,23 +54,16 @@ def task_view(state: TaskState) -> dict[str, Any]:
         "ended_at": state.last.event["ts"] if state.last.terminal else None,
         "last_event_id": str(state.last.id),
         "first_event_id": str(state.first.id),
-        "thread_id": record["thread_id"],
+        "thread_id": record.get("shown_thread_id", record["thread_id"]),
         "metadata": orjson.loads(record.get("metadata", "{}")),
     }
     if "worker" in record:
         view["worker"] = record["worker"]
-    return view | _outcome(state)
-
-
-def _outcome(state: TaskState) -> dict[str, Any]:
-    data = state.last.event["data"]
-    if state.last.type is EventType.TASK_SUCCEEDED:
-        return {"result": data["result"]}
     if state.last.type is EventType.TASK_FAILED:
-        return {"error": data}
+        view["error"] = state.last.event["data"]
     if state.status is Status.WAITING:
-        return {"interrupts": data["interrupts"]}
-    return {}
+        view["interrupts"] = state.last.event["data"]["interrupts"]
+    return view
 
 
 def write_cursor(task_id: str) -> str:
@@ -72,7 +74,10 @@ def write_cursor(task_id: str) -> str:
 def read_cursor(cursor: str) -> str:
     """The reverse. Raises Problem, 400 `invalid_cursor`."""
     try:
-        return check_task_id(base64.urlsafe_b64decode(cursor.encode()).decode())
+        task_id = check_task_id(base64.urlsafe_b64decode(cursor.encode()).decode())
+        if write_cursor(task_id) == cursor:  # else it's another spelling of one, which we never gave
+            return task_id
     except (binascii.Error, UnicodeError, TaskNotFound):
-        detail = "Pass the `next` of the page before, as it is."
-        raise Problem(400, "invalid_cursor", "The cursor is not one of ours", detail) from None
+        pass
+    detail = "Pass the `next` of the page before, as it is."
+    raise Problem(400, "invalid_cursor", "The cursor is not one of ours", detail)

@@ -8,45 +8,40 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
+from api.auth.principal import Permission
 from api.body import read_json
-from api.problems import PROBLEMS, Problem
-from api.routes import ThePod, json_answer
+from api.openapi import described
+from api.openapi.formats import TaskId
+from api.problems import Problem
+from api.routes import JSON_ONLY, Caller, ThePod, json_answer
 from api.schemas import ResumeRequest, Wish
-from api.stream import check_task_id
 from events.model import START, Status
-from events.tasks import TaskState
+from events.state import TaskState
 
-router = APIRouter(responses=PROBLEMS)
-
-_RESUME_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ResumeRequest.model_json_schema()}},
-    }
-}
+router = APIRouter(dependencies=JSON_ONLY)
 
 
-@router.post("/tasks/{task_id}/cancel", status_code=202, response_model=Wish)
-async def cancel_task(task_id: str, pod: ThePod) -> Response:
+@router.post("/tasks/{task_id}/cancel", status_code=202, response_model=Wish, **described.CANCEL)
+async def cancel_task(task_id: TaskId, pod: ThePod, caller: Caller) -> Response:
     """Cancel a task. It may be asked again; a task that has ended answers 409 `already_ended`."""
-    task_id = check_task_id(task_id)
-    await pod.log.locate(task_id, START)
-    await pod.control.cancel(task_id)
+    task = await pod.access.task(caller, task_id, Permission.CHANGE)
+    await pod.log.locate(task, START)
+    await pod.control.cancel(task)
     return json_answer({"task_id": task_id, "status": Status.CANCELLING}, 202)
 
 
-@router.post("/tasks/{task_id}/resume", status_code=202, response_model=Wish, openapi_extra=_RESUME_BODY)
-async def resume_task(task_id: str, request: Request, pod: ThePod) -> Response:
+@router.post("/tasks/{task_id}/resume", status_code=202, response_model=Wish, **described.RESUME)
+async def resume_task(task_id: TaskId, request: Request, pod: ThePod, caller: Caller) -> Response:
     """Answer a task that waits at an `interrupt()`; it goes on. Others answer 409 `not_waiting`."""
-    task_id = check_task_id(task_id)
-    await pod.log.locate(task_id, START)
+    task = await pod.access.task(caller, task_id, Permission.CHANGE)
+    await pod.log.locate(task, START)
     body = await read_json(request)
     try:
         answer = ResumeRequest.model_validate(body)
     except ValidationError:
         detail = "The body is an object with value and, if there are several questions, interrupt_id."
         raise Problem(422, "invalid_request", "The request is invalid", detail) from None
-    state = await pod.tasks.get(task_id)
+    state = await pod.tasks.get(task)
     _check_interrupt(state, answer.interrupt_id)
     await pod.control.answer(state, answer.interrupt_id, answer.value)
     return json_answer({"task_id": task_id, "status": Status.QUEUED}, 202)

@@ -10,18 +10,25 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import append, first_byte, idle, load, plot, replay, report
+from bench import append, console, first_byte, idle, load, plot, replay, report, sizing, tenants
 from bench.fan_out import compared, growth, many_tasks, reconnect, resets, rising, slow
 from bench.fan_out import idle as idle_clients
 from bench.figures import Finding
+from bench.scaling import commands, deliveries, events, shared
+from bench.scaling import tasks as scaled_tasks
 
-FAN_OUT = "fan-out"
+FAN_OUT, SCALING = "fan-out", "scaling"
+LOADED = (FAN_OUT, SCALING)
+"""Which need the load generator."""
 
 BENCHMARKS: dict[str, Callable[[bool], Sequence[Finding]]] = {
     "first-byte": first_byte.measure,
     "idle": idle.measure,
     "replay": replay.measure,
     "append": append.measure,
+    "sizing": sizing.measure,
+    "console": console.measure,
+    "tenants": tenants.measure,
     f"{FAN_OUT}.compared": compared.measure,
     f"{FAN_OUT}.rising": rising.measure,
     f"{FAN_OUT}.many-tasks": many_tasks.measure,
@@ -30,6 +37,11 @@ BENCHMARKS: dict[str, Callable[[bool], Sequence[Finding]]] = {
     f"{FAN_OUT}.slow": slow.measure,
     f"{FAN_OUT}.resets": resets.measure,
     f"{FAN_OUT}.growth": growth.measure,
+    f"{SCALING}.deliveries": deliveries.measure,
+    f"{SCALING}.commands": commands.measure,
+    f"{SCALING}.events": events.measure,
+    f"{SCALING}.tasks": scaled_tasks.measure,
+    f"{SCALING}.shared": shared.measure,
 }
 
 
@@ -65,17 +77,17 @@ def _chosen(names: Sequence[str]) -> list[str]:
     if unknown := set(names) - known:
         _parser().error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
     chosen = [name for name in BENCHMARKS if not names or {name, name.partition(".")[0]} & set(names)]
-    if (lack := load.missing()) and any(name.startswith(FAN_OUT) for name in chosen):
+    if (lack := load.missing()) and (lacking := [name for name in chosen if name.startswith(LOADED)]):
         if names:
-            _parser().error(f"{FAN_OUT}: {lack}")
-        print(f"{FAN_OUT} is left out: {lack}")
-        chosen = [name for name in chosen if not name.startswith(FAN_OUT)]
+            _parser().error(f"{', '.join(lacking)}: {lack}")
+        print(f"{' and '.join(LOADED)} are left out: {lack}")
+        chosen = [name for name in chosen if name not in lacking]
     return chosen
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    known = f"{FAN_OUT} for all of its parts, or of {', '.join(BENCHMARKS)}; default: all"
+    known = f"{' or '.join(LOADED)} for all of its parts, or of {', '.join(BENCHMARKS)}; default: all"
     parser.add_argument("names", nargs="*", metavar="NAME", help=known)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter: a look, not a measurement")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found there, for `plot`")

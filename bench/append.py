@@ -12,6 +12,7 @@ from bench.figures import Figure, at_least, at_most, median, nearest_rank
 from bench.logs import Bench, open_bench, progress
 from events.bells import Bells
 from events.reads import Reads
+from events.routes import routes
 from events.writer import AttemptWriter
 
 TASKS = 50
@@ -77,7 +78,8 @@ async def _lone_events(bench: Bench, count: int) -> tuple[list[float], list[floa
     listening = asyncio.create_task(bells.run())
     await rung.wait()  # the subscription holds
     times: list[tuple[float, float]] = []
-    reads = Reads(bench.redis, bench.log.keys)
+    reads = Reads(bench.redis, routes(bench.redis), bench.log.keys, lambda: None)
+    await reads.open()
     for number in range(1, count + 1):
         await asyncio.sleep(LONE_PAUSE_SECONDS)
         rung.clear()
@@ -97,7 +99,7 @@ async def _lone_event(
     async with asyncio.timeout(5):
         await rung.wait()
     bell = time.perf_counter()
-    found = await reads.after({writer.claim.task_id: before})
+    found, _ = await reads.after({writer.claim.task_id: before})
     read = time.perf_counter()
     if found[writer.claim.task_id][-1].id != writer.last:
         raise ValueError(f"{writer.last} rang but is not there")

@@ -120,7 +120,7 @@ static int request(struct client *client, char *text, size_t room) {
     const char *dash = cursor ? strchr(cursor, '-') : NULL;
     client->has_cursor = cursor != NULL;
     client->last = dash ? strtoull(dash + 1, NULL, 10) : 0;
-    return snprintf(text, room, "GET %s HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n%s%s%s\r\n",
+    return snprintf(text, room, "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n%s%s%s\r\n",
                     targets[target], cursor ? "Last-Event-ID: " : "", cursor ? cursor : "", cursor ? "\r\n" : "");
 }
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,7 +112,15 @@ class Clients:
 
 
 @contextlib.contextmanager
-def clients(mode: str, port: int, count: int, targets: Iterable[str], **limits: float) -> Generator[Clients]:
+def clients(
+    mode: str,
+    port: int,
+    count: int,
+    targets: Iterable[str],
+    *,
+    on: Collection[int] = cores.OTHERS,
+    **limits: float,
+) -> Generator[Clients]:
     """So many clients, which begin to connect at once.
 
     Args:
@@ -120,6 +128,7 @@ def clients(mode: str, port: int, count: int, targets: Iterable[str], **limits: 
         port: of the server.
         count: how many.
         targets: request targets, each optionally with a tab and a cursor; they are dealt out in turn.
+        on: the cores that they run on; any if none is given.
         limits: its options, such as until, seconds, connecting.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".targets") as file:
@@ -127,5 +136,5 @@ def clients(mode: str, port: int, count: int, targets: Iterable[str], **limits: 
         file.flush()
         words = ["--port", str(port), "--clients", str(count), "--paths", file.name]
         words += [word for name, value in limits.items() for word in (f"--{name}", f"{value:g}")]
-        with talker([str(program()), mode, *words], cores.OTHERS) as talking:
+        with talker([str(program()), mode, *words], on) as talking:
             yield Clients(talking)

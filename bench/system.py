@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from pathlib import Path
 
 from redis import Redis
@@ -30,10 +30,15 @@ def url(valkey_port: int) -> str:
 
 
 @contextlib.contextmanager
-def valkey(on: Collection[int] = ()) -> Generator[int]:
-    """An empty server without persistence, on those cores if any are given; gives its port."""
+def valkey(on: Collection[int] = (), more: Mapping[str, str] | None = None) -> Generator[int]:
+    """An empty server without persistence, on those cores if any are given; gives its port.
+
+    Args:
+        on: the cores.
+        more: options of the server's, by their names.
+    """
     port = free_port()
-    options = {"port": str(port), "bind": "127.0.0.1", "save": "", "appendonly": "no"}
+    options = {"port": str(port), "bind": "127.0.0.1", "save": "", "appendonly": "no", **(more or {})}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     with process([str(find_binary()), *words], on), Redis(port=port) as client:
         wait_until(lambda: bool(client.ping()), "Valkey answers")
@@ -113,7 +118,7 @@ def free_port() -> int:
 def is_ready(port: int) -> bool:
     """Whether a pod answers its readiness probe."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return connection.recv(1024).startswith(b"HTTP/1.1 200")
 
 

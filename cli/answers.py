@@ -15,6 +15,8 @@ from cli.failures import BadAnswer, ClientError, Passing, Refused
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed a little later, or at another pod."""
 
+SILENCE = "nothing came in time"
+
 
 async def check(response: httpx.Response, media_type: str) -> None:
     """Let a success of the right type pass; its body is not read.
@@ -40,7 +42,7 @@ def broken_off() -> Generator[None]:
     try:
         yield
     except httpx.RequestError as error:
-        raise Passing(_reason(error)) from error
+        raise Passing(_reason(error), silent=isinstance(error, httpx.ReadTimeout)) from error
 
 
 def _refusal(response: httpx.Response) -> ClientError:
@@ -78,5 +80,7 @@ def _reason(error: httpx.RequestError) -> str:
             return (os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)).lower()
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.ReadTimeout):
-        return "nothing came in time"
+        return SILENCE
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the connection broke off"
     return str(error) or type(error).__name__

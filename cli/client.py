@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Literal, Self
-from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -20,10 +19,10 @@ import orjson
 
 from cli.answers import broken_off, check
 from cli.failures import BadAnswer, InvalidRequest, Passing
-from cli.follow import Follow
+from cli.follow import Follow, Times
 from cli.history import History
 from cli.pods import Pods
-from cli.wire import Event, OnNotice, check_cursor
+from cli.wire import Event, OnNotice, authorization, check_cursor, task_path
 
 LARGEST_PAGE = 1000
 """Tasks that a pod lists at a time at most."""
@@ -40,10 +39,13 @@ class Client:
     Args:
         base_urls: of the pods; one string may hold several with commas between. Proxies that the environment
             names are used for all hosts but this one.
+        token: an API key or a JWT; a pod that asks for none gets it as well. It goes to these URLs alone, for
+            no redirect is followed.
         headers: sent with every request.
         connect_timeout: seconds to wait for a connection.
-        read_timeout: seconds of silence after which a connection is taken for dead; the default is three of
-            a stream's heartbeats.
+        answer_timeout: seconds to wait for an answer to begin, or to go on, if it is no stream.
+        read_timeout: seconds of silence after which a stream is taken for dead; the default is three of its
+            heartbeats. A computer that slept finds out so long after it woke, at the latest.
         patience: seconds that `follow` goes on looking for a pod once it has lost one.
         transport: in place of httpx's own, for tests.
     """
@@ -52,19 +54,27 @@ class Client:
         self,
         base_urls: str | Sequence[str],
         *,
+        token: str | None = None,
         headers: Mapping[str, str] | None = None,
         connect_timeout: float = 5.0,
+        answer_timeout: float = 10.0,
         read_timeout: float = 45.0,
         patience: float = 120.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._pods = Pods(base_urls)
         self._patience = patience
-        timeout = httpx.Timeout(connect_timeout, read=read_timeout)
+        self._stream_timeout = httpx.Timeout(connect_timeout, read=read_timeout)
+        self._answer_timeout = answer_timeout
+        timeout = httpx.Timeout(connect_timeout, read=answer_timeout)
         mounts = {} if transport else _LOOPBACK
         limits = httpx.Limits(max_connections=None)  # every stream holds one, and none may wait for another
         self._http = httpx.AsyncClient(
-            headers=headers, timeout=timeout, limits=limits, mounts=mounts, transport=transport
+            headers={**(headers or {}), **authorization(token)},
+            timeout=timeout,
+            limits=limits,
+            mounts=mounts,
+            transport=transport,
         )
 
     async def __aenter__(self) -> Self:
@@ -102,17 +112,19 @@ class Client:
             content = orjson.dumps(body)
         except (TypeError, ValueError) as error:
             raise InvalidRequest(f"invalid_json: the input or metadata is not JSON: {error}") from None
-        key = (idempotency_key or uuid4().hex).encode()
-        headers = {b"Content-Type": b"application/json", b"Idempotency-Key": key}
+        key = idempotency_key or uuid4().hex
+        if not key.isprintable():
+            raise InvalidRequest("invalid_key: an Idempotency-Key has 1 to 255 printable ASCII characters")
+        headers = {b"Content-Type": b"application/json", b"Idempotency-Key": key.encode()}
         return await self._ask("POST", "/tasks", content=content, headers=headers)
 
     async def task(self, task_id: str) -> dict[str, Any]:
         """A task as it is now: `{task_id, graph, status, attempt, created_at, …}`."""
-        return await self._ask("GET", f"/tasks/{quote(task_id, safe='')}")
+        return await self._ask("GET", task_path(task_id))
 
     async def cancel(self, task_id: str) -> dict[str, Any]:
         """Have a task end as soon as can be: `{task_id, status}`. Refused with `already_ended`."""
-        return await self._ask("POST", f"/tasks/{quote(task_id, safe='')}/cancel")
+        return await self._ask("POST", task_path(task_id) + "/cancel")
 
     async def resume(self, task_id: str, value: Any, interrupt_id: str | None = None) -> dict[str, Any]:
         """Answer a task that waits: `{task_id, status}`. Refused with `not_waiting`.
@@ -123,7 +135,7 @@ class Client:
             interrupt_id: which question it answers, if there are several.
         """
         body = {"value": value} | ({"interrupt_id": interrupt_id} if interrupt_id else {})
-        return await self._ask("POST", f"/tasks/{quote(task_id, safe='')}/resume", json=body)
+        return await self._ask("POST", task_path(task_id) + "/resume", json=body)
 
     async def tasks(
         self, *, status: str | None = None, graph: str | None = None, limit: int | None = None
@@ -157,7 +169,7 @@ class Client:
             types: only these.
         """
         parameters = {"attempts": attempts} | ({"types": ",".join(types)} if types else {})
-        path = f"/tasks/{quote(task_id, safe='')}/events"
+        path = task_path(task_id) + "/events"
         history = History(self._http, self._pods, path, parameters)
         async with aclosing(history.read(check_cursor(after))) as found:
             async for event in found:
@@ -168,9 +180,8 @@ class Client:
 
         `on_notice` is called with a `Notice` for what is no event: lost connections, gaps, roll-backs.
         """
-        return Follow(
-            self._http, self._pods, task_id, after=after, on_notice=on_notice, patience=self._patience
-        )
+        times = Times(self._answer_timeout, self._stream_timeout, self._patience)
+        return Follow(self._http, self._pods, task_id, times, after=after, on_notice=on_notice)
 
     async def _ask(self, method: str, path: str, **options: Any) -> Any:
         """Ask the pods in turn until one answers. What is sent can be sent twice."""

@@ -5,17 +5,25 @@ What talks to pods is imported when a command runs, so that `--help` and pods ne
 
 from __future__ import annotations
 
-import sys
+import math
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 
-from cli.replay import read_speed
-from events.errors import InvalidCursor
-from events.model import EventId, Status
+from cli import completion
+from cli.hints import DEFAULT_URL
+from cli.options import (
+    Json,
+    TaskId,
+    UnfinishedTask,
+    Url,
+    WaitingTask,
+    read_event_id,
+    read_json,
+    read_speed_option,
+)
+from events.model import Status
 
 
 class Attempts(StrEnum):
@@ -25,56 +33,15 @@ class Attempts(StrEnum):
     ALL = "all"
 
 
-def _speed(text: str) -> float:
-    try:
-        return read_speed(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no speed: a positive number, such as 10, or max") from None
-
-
-def _event_id(text: str) -> EventId:
-    try:
-        return EventId.parse(text)
-    except InvalidCursor as error:
-        raise typer.BadParameter(f"{text!r} is no event id. {error}") from None
-
-
-def _json(text: str) -> Any:
-    """JSON, or that of a file with `@` before its name; `@-` is stdin."""
-    try:
-        raw = text.encode() if text[:1] != "@" else _read(text[1:])
-        return orjson.loads(raw)
-    except OSError as error:
-        raise typer.BadParameter(f"cannot read {text[1:]!r}: {error.strerror}") from None
-    except ValueError as error:
-        hint = "a text needs its quotes, '\"yes\"', and a file is named by @FILE"
-        raise typer.BadParameter(f"it is not JSON: {error}; {hint}") from None
-
-
-def _read(name: str) -> bytes:
-    return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-
-
-Url = Annotated[
-    str,
-    typer.Option(
-        "--url",
-        envvar="TASKREEL_URL",
-        metavar="URL,…",
-        help="Base URL of a pod, or several with commas between.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-TaskId = Annotated[str, typer.Argument(metavar="TASK", help="The task's id.")]
-DEFAULT_URL = "http://127.0.0.1:8000"
-
-
 def submit(
-    graph: Annotated[str, typer.Argument(metavar="GRAPH", help="Name of the graph to run.")],
+    graph: Annotated[
+        str,
+        typer.Argument(metavar="GRAPH", help="Name of the graph to run.", autocompletion=completion.graphs),
+    ],
     task_input: Annotated[
         Any,
         typer.Option(
-            "--input", parser=_json, metavar="JSON", help="The graph's input, or @FILE (@-: stdin)."
+            "--input", parser=read_json, metavar="JSON", help="The graph's input, or @FILE (@-: stdin)."
         ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Show the run until its end.")] = False,
@@ -93,8 +60,9 @@ def submit(
 
     from cli import run
 
+    asked = run.Asked(url, as_json)
     body = {"graph": graph, "input": task_input, "thread_id": thread, "idempotency_key": key}
-    return run.run(url, run.submit(body, follow=follow, as_json=as_json))
+    return run.run(asked, run.submit(asked, body, follow=follow))
 
 
 def tail(
@@ -109,16 +77,22 @@ def tail(
     """
     from cli import run
 
-    return run.run(url, run.tail(task_id, after, as_json=as_json))
+    asked = run.Asked(url, as_json, task_id)
+    return run.run(asked, run.tail(asked, after))
 
 
 def replay(
     task_id: TaskId,
     speed: Annotated[
-        Any, typer.Option(parser=_speed, metavar="N", help="How many times as fast as it was, or max.")
+        Any,
+        typer.Option(parser=read_speed_option, metavar="N", help="How many times as fast, or max."),
     ] = "1",
+    max_pause: Annotated[
+        float,
+        typer.Option(min=0, metavar="S", show_default=False, help="Seconds to wait for an event at most."),
+    ] = math.inf,
     last: Annotated[
-        Any, typer.Option("--until", parser=_event_id, metavar="ID", help="The last event to show.")
+        Any, typer.Option("--until", parser=read_event_id, metavar="ID", help="The last event to show.")
     ] = None,
     attempts: Annotated[
         Attempts, typer.Option(help="final: leave out what a later attempt has done again.")
@@ -128,18 +102,24 @@ def replay(
 ) -> int:
     """Play a task's history with its original timing.
 
+    --max-pause 2 cuts long waits, such as for a person, to two seconds.
+
     The exit status is as for tail when the task's end was shown, else 0.
     """
 
     from cli import run
 
-    chosen = run.replay(task_id, speed=speed, last=last, attempts=attempts.value, as_json=as_json)
-    return run.run(url, chosen)
+    asked = run.Asked(url, as_json, task_id)
+    manner = run.Manner(speed, max_pause, last, attempts.value)
+    return run.run(asked, run.replay(asked, manner))
 
 
 def ls(
     status: Annotated[Status | None, typer.Option(help="Only tasks in this status.")] = None,
-    graph: Annotated[str | None, typer.Option(metavar="G", help="Only this graph's tasks.")] = None,
+    graph: Annotated[
+        str | None,
+        typer.Option(metavar="G", help="Only this graph's tasks.", autocompletion=completion.graphs),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 50,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
@@ -148,7 +128,8 @@ def ls(
 
     from cli import run
 
-    return run.run(url, run.ls(status, graph, limit, as_json=as_json))
+    asked = run.Asked(url, as_json)
+    return run.run(asked, run.ls(asked, status, graph, limit))
 
 
 def show(task_id: TaskId, as_json: Json = False, url: Url = DEFAULT_URL) -> int:
@@ -156,21 +137,23 @@ def show(task_id: TaskId, as_json: Json = False, url: Url = DEFAULT_URL) -> int:
 
     from cli import run
 
-    return run.run(url, run.show(task_id, as_json=as_json))
+    asked = run.Asked(url, as_json, task_id)
+    return run.run(asked, run.show(asked))
 
 
-def cancel(task_id: TaskId, as_json: Json = False, url: Url = DEFAULT_URL) -> int:
+def cancel(task_id: UnfinishedTask, as_json: Json = False, url: Url = DEFAULT_URL) -> int:
     """Cancel a task; it ends as soon as can be."""
 
     from cli import run
 
-    return run.run(url, run.cancel(task_id, as_json=as_json))
+    asked = run.Asked(url, as_json, task_id)
+    return run.run(asked, run.cancel(asked))
 
 
 def resume(
-    task_id: TaskId,
+    task_id: WaitingTask,
     value: Annotated[
-        Any, typer.Option(parser=_json, metavar="JSON", help="The answer, or @FILE (@-: stdin).")
+        Any, typer.Option(parser=read_json, metavar="JSON", help="The answer, or @FILE (@-: stdin).")
     ],
     interrupt_id: Annotated[
         str | None, typer.Option("--interrupt", metavar="ID", help="Which question, if there are several.")
@@ -182,4 +165,32 @@ def resume(
 
     from cli import run
 
-    return run.run(url, run.resume(task_id, value, interrupt_id, as_json=as_json))
+    asked = run.Asked(url, as_json, task_id)
+    return run.run(asked, run.resume(asked, value, interrupt_id))
+
+
+EXAMPLES = {
+    submit: (
+        "taskreel submit digest --follow",
+        """taskreel submit digest --input '{"sentences": 3}' --json""",
+        "taskreel submit digest --input @input.json --thread monday --idempotency-key 4711",
+    ),
+    tail: (
+        "taskreel tail 019a…",
+        "taskreel tail 019a… --after 1-57 --json | jq .data",
+        "taskreel tail 019a… --url http://one:8000,http://two:8000",
+    ),
+    replay: (
+        "taskreel replay 019a… --speed 10 --max-pause 2",
+        "taskreel replay 019a… --until 1-57",
+        "taskreel replay 019a… --speed max --attempts final --json",
+    ),
+    ls: ("taskreel ls --status waiting", "taskreel ls --graph digest --limit 1000 --json"),
+    show: ("taskreel show 019a…", "taskreel show 019a… --json | jq .result"),
+    cancel: ("taskreel cancel 019a…",),
+    resume: (
+        """taskreel resume 019a… --value '"approve"'""",
+        """taskreel resume 019a… --value @answer.json --interrupt 957d96…""",
+    ),
+}
+"""By command, what its help shows."""

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from cli.guard import Guard
 
@@ -26,6 +26,8 @@ READY_SECONDS = 30.0
 """How long a server may be silent at its start; one that answers LOADING is not silent."""
 SOCKET_PATH_BYTES = 100
 """Unix socket addresses hold 104 bytes on macOS, 108 on Linux, the final zero included."""
+URL_FILE = "valkey.url"
+"""In the data folder, while the server runs: where it is, for other commands."""
 
 
 class StackError(Exception):
@@ -102,6 +104,30 @@ def usable_socket(path: Path) -> bool:
     return True
 
 
+def ping(path: Path) -> bytes:
+    """What the server at a socket says to a PING; nothing if there is none."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(128)
+        except OSError:
+            return b""
+
+
+def running_url(data_dir: Path) -> str:
+    """Where the server is that another process runs on that folder; a StackError if none does."""
+    file = data_dir / URL_FILE
+    url = file.read_text() if file.is_file() else ""
+    if not url or not ping(Path(urlsplit(url).path)):
+        raise StackError(
+            f"no `taskreel up` runs on the data folder {data_dir}: start it, or name its folder by --data,"
+            " or set TASKREEL_REDIS_URL"
+        )
+    return url
+
+
 def stop_all(
     processes: Iterable[subprocess.Popen[bytes]], seconds: float, hurry: Callable[[], bool] = lambda: False
 ) -> None:
@@ -154,6 +180,7 @@ class EmbeddedValkey:
             "logfile": str(self._data / "valkey.log"),
             "daemonize": "no",
         }
+        (self._data / URL_FILE).write_text(self.url)
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         environment = {**os.environ, "LC_ALL": "C"}  # it refuses to start in a locale that isn't installed
         return guard.spawn([str(self._binary), *words], environment, "late", [self.lock])
@@ -163,7 +190,7 @@ class EmbeddedValkey:
     ) -> None:
         """Return once the server answers; it raises when it ended or stays silent for 30 s."""
         deadline = time.monotonic() + READY_SECONDS
-        while (reply := self._ping()) != b"+PONG\r\n":
+        while (reply := ping(self._socket)) != b"+PONG\r\n":
             if process.poll() is not None:
                 raise StackError(
                     f"the embedded Valkey ended with status {process.returncode}; {self._log_end()}"
@@ -176,16 +203,6 @@ class EmbeddedValkey:
                 )
             pause(0.05)
 
-    def _ping(self) -> bytes:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(1)
-            try:
-                connection.connect(str(self._socket))
-                connection.sendall(b"PING\r\n")
-                return connection.recv(128)
-            except OSError:
-                return b""
-
     def _log_end(self) -> str:
         log = self._data / "valkey.log"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
@@ -193,6 +210,7 @@ class EmbeddedValkey:
 
     def close(self) -> None:
         """Give the folder free; to be called when the server has ended."""
+        (self._data / URL_FILE).unlink(missing_ok=True)
         if self._own_folder is not None:
             shutil.rmtree(self._own_folder, ignore_errors=True)
         os.close(self.lock)

@@ -44,9 +44,18 @@ class Passing(Exception):
     Attributes:
         asked: for how many seconds the server wants peace, if it said so.
         error: what to raise when patience ends; None: nothing answers.
+        silent: whether a connection was there and nothing came over it.
     """
 
-    def __init__(self, why: str, asked: float | None = None, error: ClientError | None = None) -> None:
+    def __init__(
+        self,
+        why: str,
+        asked: float | None = None,
+        error: ClientError | None = None,
+        *,
+        silent: bool = False,
+    ) -> None:
         super().__init__(why)
+        self.silent = silent
         self.asked = asked
         self.error = error

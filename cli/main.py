@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli import commands
+from cli import commands, completion, keys
 from cli.output import prepare, say
 from events.errors import SettingsError
 
@@ -18,14 +18,18 @@ WRONG_SETTING = 2
 
 WRONG_USAGE = 3
 
-DEFAULT_GRAPHS = ("digest=examples.digest:graph", "approval=examples.approval:graph")
+DEFAULT_GRAPHS = tuple(
+    f"{name}=examples.{name}:graph" for name in ("digest", "approval", "analysts", "thinker")
+)
 
 app = typer.Typer(
+    add_completion=False,  # ours takes a shell's name, and knows tasks and graphs
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Durable, resumable, replayable event streams for agent runs.",
     epilog="Exit status: 0 succeeded, 1 failed, 2 cancelled, 3 wrong usage or no connection.",
 )
+app.callback()(completion.options)
 
 Host = Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")]
 Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on.")]
@@ -48,11 +52,13 @@ def up(
 
     Without TASKREEL_REDIS_URL it brings its own Valkey.
     """
+    from api.auth.binding import check_binding
     from cli.stack import StackOptions, run_stack
     from events.settings import load
 
     try:
         settings = load()
+        check_binding(settings.auth, host)
     except SettingsError as error:
         return _failed(error, 1)
     graphs = tuple(graph or (() if settings.graphs else DEFAULT_GRAPHS))
@@ -63,47 +69,65 @@ def up(
 @app.command(epilog="Example: taskreel api --host 0.0.0.0 --port 8000")
 def api(host: Host = "127.0.0.1", port: Port = 8000) -> int:
     """Run one pod, for a container. Settings are environment variables, TASKREEL_…"""
-    from api.server import serve
+    from api.edge.server import serve
     from cli import logs
+    from cli.tracing import exporting
+    from events.preflight import check
     from events.settings import load
 
     logs.configure()
     try:
-        serve(load(), host, port)
+        settings = load()
+        logs.begin(settings)
+        check(settings, "api")
+        with exporting("api"):
+            serve(settings, host, port)
     except SettingsError as error:
         return _failed(error, WRONG_SETTING)
     return 0
 
 
 @app.command(epilog="Example: TASKREEL_GRAPHS=digest=examples.digest:graph taskreel worker")
-def worker() -> int:
+def worker(
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=1, max=65535, help="Port for /metrics and /healthz; default: none."),
+    ] = None,
+) -> int:
     """Run one worker, for a container. Settings are environment variables, TASKREEL_…"""
     import uvloop
 
     from cli import logs
+    from cli.tracing import exporting
+    from events.preflight import check
     from events.settings import load
     from worker.main import serve
 
     logs.configure()
     sys.path.append(os.getcwd())  # graphs of the user's own; at the end, lest they hide a module of ours
     try:
-        uvloop.run(serve(load()))
+        settings = load()
+        logs.begin(settings)
+        check(settings, "worker")
+        if metrics_port is not None:
+            settings = settings.model_copy(update={"metrics_port": metrics_port})
+        with exporting("worker"):
+            uvloop.run(serve(settings))
     except SettingsError as error:
         return _failed(error, WRONG_SETTING)
     return 0
 
 
-app.command(epilog="""Example: taskreel submit digest --input '{"sentences": 3}' --follow""")(commands.submit)
-app.command(epilog="Example: taskreel tail 019a… --after 1-57 --json")(commands.tail)
-app.command(epilog="Example: taskreel replay 019a… --speed 10 --until 1-57")(commands.replay)
-app.command(epilog="Example: taskreel ls --status failed --graph digest --json")(commands.ls)
-app.command(epilog="Example: taskreel show 019a… --json")(commands.show)
-app.command(epilog="Example: taskreel cancel 019a…")(commands.cancel)
-app.command(epilog="""Example: taskreel resume 019a… --value '"approve"'""")(commands.resume)
+for _command, _examples in commands.EXAMPLES.items():
+    app.command(epilog="\n".join(["\b", "Examples:", *(f"  {line}" for line in _examples)]))(_command)
+
+app.add_typer(keys.app, name="keys")
 
 
 def _failed(error: SettingsError, status: int) -> int:
-    say(str(error))
+    from events.redaction import USUAL
+
+    say(USUAL.text(str(error)))
     return status
 
 
@@ -111,9 +135,11 @@ def main() -> None:
     """Run the command line; the process ends with its exit status."""
     prepare()
     try:
-        status = app(sys.argv[1:] or ["--help"], prog_name="taskreel", standalone_mode=False)
+        words = completion.with_shell(sys.argv[1:]) or ["--help"]
+        status = app(words, prog_name="taskreel", standalone_mode=False)
     except typer.TyperException as error:
-        say(f"{' '.join(error.format_message().split())} (--help tells more)")
+        message = " ".join(error.format_message().split()).replace(": Value error, ", ": ")
+        say(f"{message} (--help tells more)")
         status = WRONG_USAGE
     except typer.Abort:
         status = WRONG_USAGE

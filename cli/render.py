@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Protocol, Self
 
+from cli.hints import answers
 from cli.output import put, say
-from cli.summary import line, notice_line
+from cli.showing import Showing
+from cli.summary import interrupts_of, line, notice_line
 from cli.text import json_line
 from cli.wire import Event, Notice
+
+WAITS_SECONDS = 1.0
+"""A question that nothing follows for so long is open; in history an answer follows at once."""
 
 
 class Screen(Protocol):
@@ -31,36 +37,53 @@ class Screen(Protocol):
         ...
 
 
-def screen(task_id: str, *, as_json: bool) -> Screen:
+def screen(showing: Showing) -> Screen:
     """The screen that fits where stdout leads."""
-    if as_json:
-        return JsonLines()
+    if showing.as_json:
+        return JsonLines(showing)
     if not sys.stdout.isatty():
-        return Lines()
+        return Lines(showing)
     from rich.console import Console
 
     from cli.live import LiveScreen
 
     console = Console(highlight=False, markup=False, emoji=False)
-    return Lines() if console.is_dumb_terminal else LiveScreen(console, task_id)
+    return Lines(showing) if console.is_dumb_terminal else LiveScreen(console, showing)
 
 
 class Lines:
-    """One line an event on stdout; lines on the connection go to stderr."""
+    """One line an event on stdout; what else a person should know goes to stderr."""
+
+    def __init__(self, showing: Showing) -> None:
+        self._showing = showing
+        self._remark: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self._event_came()
 
     def event(self, event: Event) -> None:
         """Print an event."""
         put(line(event))
+        self._event_came()
+        if event.get("type") == "task.interrupted" and not self._showing.label:
+            loop = asyncio.get_running_loop()
+            self._remark = loop.call_later(WAITS_SECONDS, self._say_how_to_answer, event)
 
     def notice(self, notice: Notice) -> None:
         """Print a notice."""
         say(notice_line(notice))
+
+    def _event_came(self) -> None:
+        if self._remark is not None:
+            self._remark.cancel()
+            self._remark = None
+
+    def _say_how_to_answer(self, event: Event) -> None:
+        for words in answers(self._showing.task_id, interrupts_of(event), self._showing.url):
+            say(f"it waits for an answer: {words}")
 
 
 class JsonLines(Lines):

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import math
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from cli.client import Client
-from cli.failures import ClientError
-from cli.interruption import INTERRUPTED, Interruption
+from cli.failures import ClientError, Refused
+from cli.hints import after_refusal, command
+from cli.interruption import Interruption
 from cli.output import abandon, put, say
 from cli.render import Screen, screen
-from cli.replay import paced, until
+from cli.replay import Playback, until
+from cli.showing import Showing
 from cli.tables import details, table
 from cli.text import json_line
-from cli.wire import Event
+from cli.wire import Event, environment_token
 from events.model import TERMINAL, EventId, Status
 
 NO_CONNECTION = 3
@@ -29,117 +32,183 @@ ENDED = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.CANCELLED: 2}
 Ask = Callable[[Client], Awaitable[int]]
 
 
-def submit(body: dict[str, Any], *, follow: bool, as_json: bool) -> Ask:
+@dataclass(frozen=True)
+class Asked:
+    """What a command is about, besides its own arguments.
+
+    Attributes:
+        url: of the pods.
+        as_json: whether programs read the answer.
+        task_id: the task's; empty if it's about none.
+    """
+
+    url: str
+    as_json: bool
+    task_id: str = ""
+
+    def next_step(self, *words: str) -> None:
+        """Tell a person at a terminal how to go on; a program's output stays as it is."""
+        if not self.as_json and sys.stdout.isatty():
+            say(f"go on with: {command(*words, url=self.url)}")
+
+
+def submit(asked: Asked, body: dict[str, Any], *, follow: bool) -> Ask:
     """Submit a task, given as the arguments of `Client.submit`."""
 
     async def ask(client: Client) -> int:
         task = await client.submit(**body)
-        if not follow:
-            put(json_line(task) if as_json else task["task_id"])
-            return 0
-        if not sys.stdout.isatty():
-            say(f"task {task['task_id']}")
-        return await tail(task["task_id"], None, as_json=as_json)(client)
+        if follow:
+            if not sys.stdout.isatty():
+                say(f"task {task['task_id']}")
+            return await tail(Asked(asked.url, asked.as_json, task["task_id"]), None)(client)
+        put(json_line(task) if asked.as_json else task["task_id"])
+        asked.next_step("tail", task["task_id"])
+        return 0
 
     return ask
 
 
-def tail(task_id: str, after: str | None, *, as_json: bool) -> Ask:
+def tail(asked: Asked, after: str | None) -> Ask:
     """Follow a task until its end."""
 
     async def ask(client: Client) -> int:
-        with screen(task_id, as_json=as_json) as shown:
-            async with client.follow(task_id, after, on_notice=shown.notice) as events:
+        with screen(Showing(asked.task_id, asked.url, asked.as_json)) as shown:
+            async with client.follow(asked.task_id, after, on_notice=shown.notice) as events:
                 status = await _show(events, shown)
         # A cursor at the task's end leaves nothing to follow.
-        return ENDED[status or Status((await client.task(task_id))["status"])]
+        return ENDED[status or Status((await client.task(asked.task_id))["status"])]
 
     return ask
 
 
-def replay(
-    task_id: str, *, speed: float, last: EventId | None, attempts: Literal["final", "all"], as_json: bool
-) -> Ask:
+@dataclass(frozen=True)
+class Manner:
+    """How history is played.
+
+    Attributes:
+        speed: how many times as fast as it was.
+        longest_pause: seconds that nobody waits longer for the next event.
+        last: the last event to show, or None for all.
+        attempts: `final` leaves out what a later attempt has done again.
+    """
+
+    speed: float = 1.0
+    longest_pause: float = math.inf
+    last: EventId | None = None
+    attempts: Literal["final", "all"] = "all"
+
+    @property
+    def label(self) -> str:
+        """In a few words."""
+        return "replay" if math.isinf(self.speed) else f"replay x{self.speed:g}"
+
+
+def replay(asked: Asked, manner: Manner) -> Ask:
     """Play history."""
 
     async def ask(client: Client) -> int:
-        with screen(task_id, as_json=as_json) as shown:
-            async with aclosing(
-                paced(until(client.events(task_id, attempts=attempts), last), speed)
-            ) as events:
+        playback = Playback(manner.speed, manner.longest_pause)
+        history = until(client.events(asked.task_id, attempts=manner.attempts), manner.last)
+        showing = Showing(asked.task_id, asked.url, asked.as_json, playback.now, manner.label)
+        with screen(showing) as shown:
+            async with aclosing(playback.play(history)) as events:
                 status = await _show(events, shown)
         return 0 if status is None else ENDED[status]
 
     return ask
 
 
-def ls(status: Status | None, graph: str | None, limit: int, *, as_json: bool) -> Ask:
+def ls(asked: Asked, status: Status | None, graph: str | None, limit: int) -> Ask:
     """List tasks."""
 
     async def ask(client: Client) -> int:
         found = client.tasks(status=status, graph=graph, limit=limit)
-        if as_json:
+        if asked.as_json:
             async for task in found:
                 put(json_line(task))
+            return 0
+        tasks = [task async for task in found]
+        if sys.stdout.isatty():
+            from cli.portrait import list_tasks
+
+            list_tasks(tasks)
         else:
-            put(table([task async for task in found]))
+            put(table(tasks))
         return 0
 
     return ask
 
 
-def show(task_id: str, *, as_json: bool) -> Ask:
+def show(asked: Asked) -> Ask:
     """Show a task."""
 
     async def ask(client: Client) -> int:
-        task = await client.task(task_id)
-        put(json_line(task) if as_json else details(task))
+        task = await client.task(asked.task_id)
+        if asked.as_json:
+            put(json_line(task))
+        elif sys.stdout.isatty():
+            from cli.portrait import portray
+
+            portray(task, asked.url)
+        else:
+            put(details(task))
         return 0
 
     return ask
 
 
-def cancel(task_id: str, *, as_json: bool) -> Ask:
+def cancel(asked: Asked) -> Ask:
     """Have a task end."""
 
     async def ask(client: Client) -> int:
-        return _taken(await client.cancel(task_id), as_json)
+        return _taken(asked, await client.cancel(asked.task_id))
 
     return ask
 
 
-def resume(task_id: str, value: Any, interrupt_id: str | None, *, as_json: bool) -> Ask:
+def resume(asked: Asked, value: Any, interrupt_id: str | None) -> Ask:
     """Answer a task that waits."""
 
     async def ask(client: Client) -> int:
-        return _taken(await client.resume(task_id, value, interrupt_id), as_json)
+        return _taken(asked, await client.resume(asked.task_id, value, interrupt_id))
 
     return ask
 
 
-def run(url: str, ask: Ask) -> int:
+def run(asked: Asked, ask: Ask) -> int:
     """Ask with a client; what can be expected to go wrong is told in one line."""
+    interruption = Interruption()
 
-    async def asked() -> int:
-        Interruption(asyncio.current_task()).listen()
-        async with Client(url) as client:
+    async def main() -> int:
+        interruption.listen(asyncio.current_task())
+        async with Client(asked.url, token=environment_token()) as client:
             return await ask(client)
 
     try:
-        return asyncio.run(asked())
+        return asyncio.run(main())
     except ClientError as error:
-        say(str(error))
+        say(_told(error, asked.task_id))
         return NO_CONNECTION
     except asyncio.CancelledError:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whose finger is still on the key
-        return INTERRUPTED
+        return interruption.settle()
     except BrokenPipeError:
         abandon()
         return READER_GONE
+    except OSError as error:
+        abandon()
+        say(f"cannot write the output: {error.strerror or error}; free some space, or write elsewhere")
+        return NO_CONNECTION
 
 
-def _taken(wish: dict[str, Any], as_json: bool) -> int:
-    put(json_line(wish) if as_json else wish["status"])
+def _told(error: ClientError, task_id: str) -> str:
+    """The error, and what to do about it."""
+    hint = after_refusal(error.code, error.document, task_id) if isinstance(error, Refused) else ""
+    return f"{str(error).removesuffix('.')}. {hint}" if hint else str(error)
+
+
+def _taken(asked: Asked, wish: dict[str, Any]) -> int:
+    put(json_line(wish) if asked.as_json else wish["status"])
+    asked.next_step("tail", asked.task_id)
     return 0
 
 

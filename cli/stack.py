@@ -5,7 +5,6 @@ terminal's Ctrl-C reaches the supervisor alone, which ends pods and workers, the
 """
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from cli.embedded import EmbeddedValkey, StackError, stop_all
 from cli.guard import Guard
 from cli.probes import check_port, forget_graphs, pod_url, why_not_ready
+from events.servers.urls import shown
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 8.0
@@ -137,6 +137,8 @@ class Stack:
         self._environment["TASKREEL_REDIS_URL"] = url
         self._environment.setdefault("TASKREEL_POD_DRAIN_SECONDS", "0")  # no load balancer needs to notice
         self._environment.setdefault("TASKREEL_DRAIN_SECONDS", "1")  # whose finger is on Ctrl-C waits
+        self._environment.setdefault("TASKREEL_ACCESS_LOG", "false")  # a console asks every few seconds
+        self._environment.pop("TASKREEL_METRICS_PORT", None)  # several workers can't have one port
         if options.graphs:
             self._environment["TASKREEL_GRAPHS"] = ",".join(options.graphs)
         say("starting…")
@@ -176,10 +178,10 @@ class Stack:
                 self._turn()
 
     def _banner(self) -> str:
-        redis = re.sub(r"//[^/@]*@", "//", self._environment["TASKREEL_REDIS_URL"])  # no password
-        data = self._options.data_dir.resolve() if self._valkey else redis
+        redis = self._environment["TASKREEL_REDIS_URL"]
+        data = self._options.data_dir.resolve() if self._valkey else shown(redis)
         lines = ["everything is up; Ctrl-C stops it", ""]
-        lines += [f"  pod      {pod}  (its API: {pod}/docs)" for pod in self._pods]
+        lines += [f"  pod      {pod}  (its console; its API: {pod}/docs)" for pod in self._pods]
         lines += [f"  data     {data}", "", f"  {'name':<10} {'pid':>8} {'port':>6}"]
         for child in self._children:
             pid = child.process.pid if child.process else "-"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from cli.hints import broken, command
+from cli.pretty import pretty, prose
 from cli.text import clean, json_line, shorten
 from cli.wire import Event, Notice, event_id
 
@@ -56,6 +58,45 @@ def outcome(event: Event) -> str:
     return f"{data.get('code')}: {data.get('message')}{node}"
 
 
+def interrupts_of(event: Event) -> list[dict[str, Any]]:
+    """The questions of a `task.interrupted`: `{id, value}` each."""
+    found = _list(data_of(event).get("interrupts"))
+    return [cast("dict[str, Any]", one) for one in found if isinstance(one, dict)]
+
+
+def question(value: Any) -> tuple[str, Any]:
+    """What an `interrupt()` asks: the line to read first, safe to print, and what comes with it."""
+    if isinstance(value, str):
+        return clean(value, keep="\n"), None
+    if not isinstance(value, dict):
+        return "the task waits for an answer", value
+    rest = dict(cast("dict[str, Any]", value))
+    for name in ("question", "message", "prompt"):
+        if isinstance(rest.get(name), str):
+            return clean(rest.pop(name), keep="\n"), rest
+    return "the task waits for an answer", rest
+
+
+def closing(event: Event, task_id: str, width: int, most: int, url: str) -> list[str]:
+    """What a terminal event brought, laid out for people in at most so many lines, safe to print."""
+    data = data_of(event)
+    if event.get("type") == "task.failed":
+        node = f" in node {data['node']}" if data.get("node") else ""
+        told = prose(str(data.get("message")), width - 2)
+        lines = [clean(f"error: {data.get('code')}{node}"), *(f"  {line}" for line in told)]
+        if data.get("traceback_id"):
+            lines.append(clean(f"  the worker's log has the traceback: {data['traceback_id']}"))
+    elif "result" in data:
+        lines = ["result:", *(f"  {line}" for line in pretty(data["result"], width - 2))]
+    else:
+        lines = []
+    if len(lines) <= most:
+        return lines
+    everything = broken(command("show", task_id, "--json", url=url), width)
+    kept = max(most - 1 - len(everything), 1)
+    return [*lines[:kept], f"… {len(lines) - kept} more lines; all of it:", *everything]
+
+
 def notice_line(notice: Notice) -> str:
     """A notice as a sentence, safe to print."""
     return clean(_sentence(notice.type, notice.data))
@@ -90,7 +131,7 @@ def _progress(data: dict[str, Any]) -> str:
 
 def _attempt(event: Event, data: dict[str, Any]) -> str:
     again = _list(data.get("supersedes"))
-    redone = f", doing {len(again)} events again" if again else ""
+    redone = f", doing {len(again)} event{'s' * (len(again) != 1)} again" if again else ""
     return f"attempt {event.get('attempt')} by {data.get('worker')}{redone}"
 
 

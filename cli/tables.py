@@ -1,4 +1,4 @@
-"""Tasks as text for people. Pure."""
+"""Tasks as tables: complete and plain for a pipe, fitted and coloured for a terminal."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ COLUMNS = ("task_id", "graph", "status", "attempt", "created_at", "last_event_id
 
 
 def table(tasks: Sequence[Task]) -> str:
-    """A line for each task below a line of headings, in columns. Nothing is cut, so that it can be copied."""
+    """A line for each task below a line of headings."""
     headings = ["task", *(name.removesuffix("_at").removesuffix("_id") for name in COLUMNS[1:])]
+    return aligned(headings, [[str(task.get(name, "")) for name in COLUMNS] for task in tasks])
+
+
+def aligned(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Lines of cells in columns, below their headings. Nothing is cut, so that it can be copied."""
     rows = [[name.replace("_", " ").upper() for name in headings]]
-    rows += [[clean(str(task.get(name, ""))) for name in COLUMNS] for task in tasks]
+    rows += [[clean(cell) for cell in line] for line in cells]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

@@ -6,41 +6,16 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli.summary import data_of, detail, node_name, notice_line
-from cli.text import clean
+from cli.rows import Messages, NodeRow
+from cli.summary import data_of, detail, interrupts_of, node_name, notice_line, question
+from cli.text import clean, json_line, shorten
 from cli.wire import Event, Notice
 from events.model import TERMINAL, parse_timestamp
 
-LONGEST_TEXT = 4000
-"""Characters of a message that are kept; only its last lines are shown anyway."""
+_NUMBERS = frozenset({"percent", "current", "total"})
 
 MOST_NOTES = 4
-
-
-@dataclass
-class NodeRow:
-    """All runs of one node, and how far they are.
-
-    Attributes:
-        runs: ids of those that have started.
-        done: those of them that have ended.
-        failed: whether one of them raised.
-        fraction: what the node last said of its progress, 0 to 1, if anything.
-        message: what it last said in words.
-    """
-
-    runs: set[str] = field(default_factory=set[str])
-    done: set[str] = field(default_factory=set[str])
-    failed: bool = False
-    fraction: float | None = None
-    message: str = ""
-
-    @property
-    def completed(self) -> float | None:
-        """How much of it is done, 0 to 1; None when there is no telling."""
-        if self.runs and self.runs == self.done:
-            return 1.0
-        return len(self.done) / len(self.runs) if len(self.runs) > 1 else self.fraction
+LONGEST_ANSWER = 200
 
 
 @dataclass
@@ -48,80 +23,121 @@ class View:
     """A task as its events tell it; feed them in order.
 
     Attributes:
-        status: `queued`, `running`, `waiting`, or one of the final ones.
-        attempt: the last one.
+        graph: its name, once `task.submitted` was seen.
+        status: `queued`, `running`, `waiting`, `cancelling`, or one of the final ones.
+        attempt: the last one's number.
+        attempts: how many were seen to start.
         events: how many came.
-        seconds: from the first event's time to the last one's.
         nodes: by name, in the order of their appearance.
-        text: the message being written, its end at least.
+        messages: those being written.
+        interrupts: what a waiting task asks: `{id, value}` each.
         notes: what else happened, the last few.
+        reconnects: how often the connection was lost and made again.
+        lost: whether it is lost just now.
         last: the last event.
+        began: Unix milliseconds of the first event.
+        at: Unix milliseconds of the latest one.
     """
 
+    graph: str = ""
     status: str = "queued"
     attempt: int = 0
+    attempts: int = 0
     events: int = 0
-    seconds: float = 0.0
     nodes: dict[str, NodeRow] = field(default_factory=dict[str, NodeRow])
-    text: str = ""
+    messages: Messages = field(default_factory=Messages)
+    interrupts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     notes: list[str] = field(default_factory=list[str])
+    reconnects: int = 0
+    lost: bool = False
     last: Event | None = None
-    _began: int | None = None
-    _message_id: str | None = None
+    began: int | None = None
+    at: int = 0
+    _losses: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the terminal event has come."""
+        return self.last is not None and self.last.get("type") in TERMINAL
+
+    @property
+    def runs(self) -> int:
+        """How many runs of nodes have ended."""
+        return sum(len(row.done) for row in self.nodes.values())
+
+    def seconds(self, now: int) -> float:
+        """From the first event to now, or to the terminal one."""
+        end = self.at if self.ended else max(self.at, now)
+        return 0.0 if self.began is None else (end - self.began) / 1000
 
     def feed(self, event: Event) -> None:
         """Take in the next event."""
         self.events += 1
         self.attempt = max(self.attempt, int(event.get("attempt", 0)))
-        self._time(event)
+        self.at = max(self.at, parse_timestamp(event["ts"]))
+        self.began = self.at if self.began is None else self.began
         self.last = event
-        kind = str(event.get("type"))
+        kind, data = str(event.get("type")), data_of(event)
         self.status = _status(kind, self.status)
         if kind.startswith("node.") or kind == "progress":
-            self._node(kind, event)
+            self._node(kind, event, data)
         elif kind.startswith("message."):
-            self._message(kind, data_of(event))
-        elif kind == "attempt.started":
-            self._attempt(event)
-        elif kind not in TERMINAL and kind != "task.submitted":
-            self._note(f"{kind} {detail(event)}")
+            self._message(kind, event, data)
+        else:
+            self._task(kind, event, data)
 
     def notice(self, notice: Notice) -> None:
         """Take in what is no event."""
-        self._note(notice_line(notice))
+        again = self.lost and notice.type == "connection.lost"
+        self._losses = self._losses + 1 if again else 1
+        if again:  # a series of failures is one note
+            self.notes.pop()
+        self._note(notice_line(notice) + (f" (try {self._losses})" if again else ""))
+        if notice.type == "connection.back":
+            self.reconnects += 1
+        if notice.type.startswith("connection."):
+            self.lost = notice.type == "connection.lost"
+        if notice.type == "stream.rewound":
+            self.events -= min(_void(notice.data), self.events)
 
-    def _time(self, event: Event) -> None:
-        at = parse_timestamp(event["ts"])
-        self._began = at if self._began is None else self._began
-        self.seconds = max(self.seconds, (at - self._began) / 1000)
-
-    def _node(self, kind: str, event: Event) -> None:
+    def _node(self, kind: str, event: Event, data: dict[str, Any]) -> None:
         row = self.nodes.setdefault(node_name(event), NodeRow())
         run = str(event.get("run", ""))
         if kind == "progress":
-            row.message, row.fraction = detail(event), _fraction(data_of(event))
-            return
-        row.runs.add(run)
-        if kind == "node.started":
-            row.done.discard(run)
+            words = "" if data.keys() <= _NUMBERS else detail(event)  # a bar says as much
+            row.report(run, words, _fraction(data))
+        elif kind == "node.started":
+            row.start(run, self.at)
         else:
-            row.done.add(run)
-            row.failed |= kind == "node.failed"
+            row.end(run, self.at, failed=kind == "node.failed")
+            self.messages.forget(run)
 
-    def _message(self, kind: str, data: dict[str, Any]) -> None:
-        text, message_id = str(data.get("text", "")), str(data.get("message_id"))
-        goes_on = kind == "message.delta" and message_id == self._message_id
-        self.text = ((self.text if goes_on else "") + text)[-LONGEST_TEXT:]
-        self._message_id = message_id
+    def _message(self, kind: str, event: Event, data: dict[str, Any]) -> None:
+        put = self.messages.add if kind == "message.delta" else self.messages.complete
+        put(node_name(event), str(event.get("run")), str(data.get("message_id")), str(data.get("text", "")))
+
+    def _task(self, kind: str, event: Event, data: dict[str, Any]) -> None:
+        if kind == "attempt.started":
+            self._attempt(event)
+        elif kind == "task.submitted":
+            self.graph = str(data.get("graph", ""))
+        elif kind == "task.interrupted":
+            self.interrupts = interrupts_of(event)
+            self._note(" ".join(f"asked: {question(one.get('value'))[0]}" for one in self.interrupts))
+        elif kind == "task.resumed":
+            self._note(f"answered: {shorten(json_line(data.get('value')), LONGEST_ANSWER)}")
+        elif kind not in TERMINAL:
+            self._note(f"{kind} {detail(event)}")
 
     def _attempt(self, event: Event) -> None:
         """What an earlier attempt left unfinished is done again: forget it."""
+        self.attempts += 1
+        self.interrupts = []
         if self.attempt > 1:
             self._note(detail(event))
-        self._message_id = None
+        self.messages.forget()
         for row in self.nodes.values():
-            row.runs &= row.done
-        self.nodes = {name: row for name, row in self.nodes.items() if row.runs}
+            row.running.clear()
 
     def _note(self, text: str) -> None:
         self.notes = [*self.notes, clean(text)][-MOST_NOTES:]
@@ -135,6 +151,12 @@ def _status(kind: str, before: str) -> str:
     if kind == "task.cancel_requested":
         return "cancelling"
     return TERMINAL[kind].value if kind in TERMINAL else before
+
+
+def _void(rewound: dict[str, Any]) -> int:
+    """How many events a roll-back took away."""
+    requested, last = (str(rewound.get(name)).rpartition("-")[2] for name in ("requested", "last"))
+    return max(int(requested) - int(last), 0) if requested.isdigit() and last.isdigit() else 0
 
 
 def _fraction(data: dict[str, Any]) -> float | None:

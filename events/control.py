@@ -1,55 +1,58 @@
 """TaskControl: what people want of a task that is under way: that it ends, or goes on with their answer.
 
 The wish is written to Redis first and then told to whom it may concern, so it holds even if that worker is
-just being killed.
+just being killed. Whoever wants it claims nothing: ending a task that nobody runs is a worker's work too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from typing import cast
+import contextlib
+from typing import Any
 
 from events import scripts
-from events.append import Appender
 from events.codec import to_json
-from events.errors import AlreadyEnded, Fenced, Held, Moved, NotWaiting, Sealed
+from events.connect import AWAY
+from events.errors import AlreadyEnded, NotWaiting, TaskNotFound
 from events.model import JSON, EventType, now_ms, timestamp
 from events.queue import Dispatcher
-from events.sealing import CANCELLED, seal
-from events.tasks import SUBMIT_DEADLINE_MS, TaskState, TaskStore
+from events.state import TaskState
+from events.tasks import SUBMIT_DEADLINE_MS, TaskStore
+
+AT_ONCE_MS = -60_000
+"""A deadline that has passed by every worker's clock."""
 
 
 class TaskControl:
     """Cancels and answers tasks, from any process."""
 
-    def __init__(self, tasks: TaskStore, appender: Appender, dispatcher: Dispatcher) -> None:
+    def __init__(self, tasks: TaskStore, dispatcher: Dispatcher) -> None:
         self._tasks = tasks
         self._log = tasks.log
-        self._appender = appender
         self._dispatcher = dispatcher
+        self._cancel: Any = tasks.log.redis.register_script(scripts.CANCEL)
         self._answer = tasks.log.redis.register_script(scripts.ANSWER)
 
     async def cancel(self, task_id: str) -> None:
-        """Have a task end as soon as can be. One that nobody runs is sealed at once and never run.
+        """Have a task end as soon as can be: its worker is told, or if it has none, all of them are.
 
         Raises:
             AlreadyEnded: it has ended by itself.
             TaskNotFound: there is no such task.
         """
-        state = await self._tasks.get(task_id)
-        if state.last.terminal:
-            raise AlreadyEnded(AlreadyEnded.__doc__)
         redis, keys = self._log.redis, self._log.keys
-        wish = redis.hsetnx(keys.task(task_id), "cancel_requested_at", timestamp(now_ms()))
-        await cast("Awaitable[int]", wish)
-        await self._tasks.expect(task_id, SUBMIT_DEADLINE_MS)
-        try:
-            await seal(self._tasks, self._appender, task_id, CANCELLED, worker="cancel")
-        except (Held, Moved, Fenced):
-            await redis.publish(keys.control(task_id), "cancel")
-        except Sealed:
-            await self._tasks.settle(task_id)  # the deadline that was set above is needed no more
-            raise AlreadyEnded(AlreadyEnded.__doc__) from None
+        wish = await self._cancel(keys=[keys.log(task_id), keys.task(task_id)], args=[timestamp(now_ms())])
+        if wish < 0:
+            raise TaskNotFound
+        if not wish:
+            raise AlreadyEnded(AlreadyEnded.__doc__)
+        if await self._log.is_held(task_id):
+            await self._tasks.expect(task_id, SUBMIT_DEADLINE_MS)
+            bell = keys.control(task_id), "cancel"
+        else:  # whoever claims it just now looks for wishes as it begins
+            await self._tasks.expect(task_id, AT_ONCE_MS)
+            bell = keys.sweep, task_id
+        with contextlib.suppress(*AWAY):  # the wish holds; renewals and sweeps tell of it too, a little later
+            await redis.publish(*bell)
 
     async def answer(self, state: TaskState, interrupt_id: str | None, value: JSON) -> None:
         """Give a waiting task its answer and have it go on. Of several answers one is taken.

@@ -47,6 +47,10 @@ class Held(TaskreelError):
         self.remaining_ms = remaining_ms
 
 
+class NotCopied(TaskreelError):
+    """The task is in the log, but not on as many servers or disks as it must be; look again, or wait."""
+
+
 class AlreadyEnded(TaskreelError):
     """The task has ended; there is nothing left to cancel."""
 

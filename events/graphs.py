@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, cast
 
 import orjson
 from redis.asyncio import Redis
 
 from events.keys import Keys
+from events.memory import insist
 from events.model import JSON, now_ms
 
 FORGET_AFTER_MS = 3_600_000
@@ -29,6 +30,8 @@ class GraphDescriptor:
         input_schema: JSON Schema of the input.
         mermaid: the drawing, in Mermaid's language.
         pool: whose workers serve it.
+        nodes, edges: what it consists of, as `GET /graphs/{name}` shows it; empty from an older worker.
+        drawing: where they are, in px; None if it can't be drawn.
     """
 
     name: str
@@ -36,6 +39,9 @@ class GraphDescriptor:
     input_schema: dict[str, JSON]
     mermaid: str
     pool: str
+    nodes: Sequence[Mapping[str, JSON]] = field(default_factory=list[Mapping[str, JSON]])
+    edges: Sequence[Mapping[str, JSON]] = field(default_factory=list[Mapping[str, JSON]])
+    drawing: Mapping[str, JSON] | None = None
 
 
 class GraphDirectory:
@@ -51,10 +57,10 @@ class GraphDirectory:
         """Write what this worker serves; to be repeated with its heartbeat."""
         seen = now_ms()
         fields = {item.name: orjson.dumps({**asdict(item), "seen": seen}) for item in descriptors}
-        pipe = self._redis.pipeline(transaction=True)
+        pipe = self._redis.pipeline(transaction=False)
         pipe.hset(self._key, mapping=cast("dict[Any, Any]", fields))
         pipe.pexpire(self._key, FORGET_AFTER_MS)
-        await pipe.execute()
+        await insist(pipe)
 
     async def all(self) -> dict[str, GraphDescriptor]:
         """The graphs by name, in alphabetical order."""
@@ -72,8 +78,12 @@ class GraphDirectory:
         raw = await cast("Awaitable[dict[bytes, bytes]]", self._redis.hgetall(self._key))
         oldest = now_ms() - FORGET_AFTER_MS
         found = [cast("dict[str, Any]", orjson.loads(value)) for value in raw.values()]
-        live = [item for item in found if item.pop("seen") > oldest]
-        self._cached = {
-            item["name"]: GraphDescriptor(**item) for item in sorted(live, key=lambda i: i["name"])
-        }
+        live = [item for item in found if item["seen"] > oldest]
+        self._cached = {item["name"]: _descriptor(item) for item in sorted(live, key=lambda i: i["name"])}
         self._fresh_until = time.monotonic() + CACHE_SECONDS
+
+
+def _descriptor(item: dict[str, Any]) -> GraphDescriptor:
+    """What a newer worker tells besides is for newer pods."""
+    known = {it.name for it in fields(GraphDescriptor)}
+    return GraphDescriptor(**{name: value for name, value in item.items() if name in known})

@@ -12,11 +12,13 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from events import scripts
+from events import milestones, scripts
 from events.codec import document, to_json
 from events.connect import AWAY
+from events.durability import OFF, Durability
 from events.errors import Held, LogExpired, Moved, Sealed, TaskExists, TaskNotFound, Waiting
 from events.keys import Keys
+from events.memory import at_one_moment
 from events.model import (
     JSON,
     MAX_PART,
@@ -57,7 +59,22 @@ class Claim:
     @property
     def running_since(self) -> str:
         """RFC 3339: when the task began to run, or went on after its last answer."""
-        return self.record[self.record.index(b"running_since") + 1].decode()
+        return self.field(b"running_since")
+
+    @property
+    def subject(self) -> str:
+        """Who submitted the task."""
+        return self.field(b"subject")
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The record, by the fields' names."""
+        words = [word.decode() for word in self.record]
+        return dict(zip(words[::2], words[1::2], strict=True))
+
+    def field(self, name: bytes) -> str:
+        """A field of the record, which must have it."""
+        return self.fields[name.decode()]
 
 
 def decode(raw: Sequence[RawEntry] | None) -> list[Entry]:
@@ -82,14 +99,21 @@ def after(position: EventId) -> str:
 class EventLog:
     """The logs of all tasks under one key prefix.
 
+    Args:
+        redis: a client of their servers.
+        keys: what they are called.
+        durability: what a new log waits for.
+
     Every method raises `redis.exceptions.RedisError` when Redis can't be reached or refuses.
     """
 
-    def __init__(self, redis: Redis, keys: Keys) -> None:
+    def __init__(self, redis: Redis, keys: Keys, durability: Durability = OFF) -> None:
         self.redis = redis
         self.keys = keys
+        self._durability = durability
         self._create = redis.register_script(scripts.CREATE)
         self._claim = redis.register_script(scripts.CLAIM)
+        self._claim_to_end = redis.register_script(scripts.CLAIM_TO_END)
         self._release = redis.register_script(scripts.RELEASE)
 
     async def create(self, task_id: str, entry: bytes, record: Mapping[str, str]) -> None:
@@ -102,11 +126,22 @@ class EventLog:
 
         Raises:
             TaskExists: the log is there already; nothing of it was changed.
+            NotCopied: see `secure`.
         """
         keys = [self.keys.log(task_id), self.keys.task(task_id)]
         args = [entry, *(part for field in record.items() for part in field)]
-        if not await self._create(keys=keys, args=args):
+        if self._durability:
+            made = await milestones.create(self.redis, keys, args, self._durability)
+        else:
+            made = cast("int", await self._create(keys=keys, args=args))
+        if not made:
             raise TaskExists(f"task {task_id} was created before")
+
+    async def secure(self, task_id: str) -> None:
+        """See that a log's beginning is as durable as milestones must be; NotCopied if not in 5 s."""
+        if self._durability:
+            keys = [self.keys.log(task_id), self.keys.task(task_id)]
+            await milestones.secure(self.redis, keys, self._durability)
 
     async def claim(
         self,
@@ -117,6 +152,7 @@ class EventLog:
         lease_ms: int,
         started: Mapping[str, JSON] | None = None,
         after: EventId | None = None,
+        to_end: bool = False,
     ) -> Claim:
         """Open the next attempt. Of any number of concurrent callers one wins.
 
@@ -127,6 +163,7 @@ class EventLog:
             lease_ms: how long the claim holds unless it is renewed.
             started: more fields for the data of `attempt.started`.
             after: the last id the caller has seen; the claim is refused when the log has grown since.
+            to_end: the task won't be run but ended, so it may be claimed though Redis's memory is used up.
 
         Raises:
             TaskNotFound, Sealed, Held, Waiting, Moved: why it can't be had now.
@@ -135,7 +172,7 @@ class EventLog:
         keys = [self.keys.log(task_id), self.keys.task(task_id), self.keys.lease(task_id)]
         expected = "" if after is None else str(after)
         args = [owner, lease_ms, timestamp(now_ms()), worker, data, expected, self.keys.bell(task_id)]
-        answer = await self._claim_patiently(keys, args)
+        answer = await self._claim_patiently(self._claim_to_end if to_end else self._claim, keys, args)
         match answer[0]:
             case b"claimed":
                 _, first, *rest = cast("Any", answer)
@@ -151,11 +188,11 @@ class EventLog:
             case _:
                 raise Sealed(Sealed.__doc__)
 
-    async def _claim_patiently(self, keys: list[str], args: list[Any]) -> list[bytes]:
+    async def _claim_patiently(self, claim: Any, keys: list[str], args: list[Any]) -> list[bytes]:
         """A claim whose reply was lost holds until its lease ends, so it's worth asking once more who won."""
         for pause in (0.02, 0.2, None):
             try:
-                return cast("list[bytes]", await self._claim(keys=keys, args=args))
+                return await claim(keys=keys, args=args)
             except AWAY:
                 if pause is None:
                     raise
@@ -205,13 +242,16 @@ class EventLog:
             LogExpired: the log has passed its retention.
             TaskNotFound: there has never been such a log.
         """
-        log, pipe = self.keys.log(task_id), self.redis.pipeline(transaction=True)
-        pipe.xrange(log, str(position), str(position))
-        pipe.xrange(log, after(position), "+", count=1)
-        if position > START:
-            pipe.xrevrange(log, f"({position}", "-", count=1)
-        pipe.exists(self.keys.tombstone(task_id))
-        own, following, *before, gone = await pipe.execute()
+        log = self.keys.log(task_id)
+
+        def ask(pipe: Any) -> None:
+            pipe.xrange(log, str(position), str(position))
+            pipe.xrange(log, after(position), "+", count=1)
+            if position > START:
+                pipe.xrevrange(log, f"({position}", "-", count=1)
+            pipe.exists(self.keys.tombstone(task_id))
+
+        own, following, *before, gone = await at_one_moment(self.redis, ask)
         own, following, before = decode(own), decode(following), decode(before[0] if before else None)
         if not (own or following or before):
             raise LogExpired if gone else TaskNotFound

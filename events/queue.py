@@ -7,13 +7,14 @@ the sweeper, so nothing here has to be exactly-once.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import orjson
 from arq.connections import ArqRedis
-from arq.constants import in_progress_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from redis.asyncio import ConnectionPool as AsyncPool
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from events.connect import connect
 from events.keys import Keys
@@ -21,16 +22,41 @@ from events.keys import Keys
 EXPIRES_SECONDS = 86_400
 """How long arq keeps a dispatch that nobody takes."""
 
+HEAD = 10
+"""How many of the next dispatches are looked at for the oldest."""
+
 FUNCTION = "run_task"
 """The name of arq's one job function."""
+
+
+class _Pipeline(Pipeline):
+    async def reset(self) -> None:
+        """Let go of the connection, also when Redis doesn't answer the UNWATCH: else it's lost to the pool.
+
+        arq watches a key as it queues a job, so each stop of Redis's just then would cost one for good.
+        """
+        try:
+            await super().reset()
+        except BaseException:
+            connection: Any = self.connection
+            self.connection = None
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+                await cast("AsyncPool", self.connection_pool).release(connection)
+            raise
+
+
+class _Arq(ArqRedis):
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """A pipeline whose connection isn't lost."""
+        pool = cast("AsyncPool", self.connection_pool)
+        return _Pipeline(pool, self.response_callbacks, transaction, shard_hint)
 
 
 def arq_client(url: str, queue: str, *, connections: int = 4) -> ArqRedis:
     """arq's client on our kind of connections, with JSON in place of pickle."""
     pool = cast("AsyncPool", connect(url, connections=connections).connection_pool)
-    return ArqRedis(
-        pool, job_serializer=orjson.dumps, job_deserializer=orjson.loads, default_queue_name=queue
-    )
+    return _Arq(pool, job_serializer=orjson.dumps, job_deserializer=orjson.loads, default_queue_name=queue)
 
 
 class Dispatcher:
@@ -72,6 +98,28 @@ class Dispatcher:
     async def depth(self, pool: str) -> int:
         """How many dispatches wait in the queue."""
         return int(await self._arq.zcard(self._keys.queue(pool)))
+
+    async def waiting(self, pool: str) -> tuple[int, int | None]:
+        """How many dispatches wait in the queue, and since when the oldest of the first ten does (Unix ms).
+
+        It is ordered by when tasks were submitted; what was begun may have been queued anew since then.
+        """
+        queue = self._keys.queue(pool)
+        pipe: Any = self._arq.pipeline(transaction=False)
+        pipe.zcard(queue)
+        pipe.zrange(queue, 0, HEAD - 1)
+        depth, names = await pipe.execute()
+        if not names:
+            return depth, None
+        pipe = self._arq.pipeline(transaction=False)
+        for name in names:
+            pipe.get(job_key_prefix.encode() + name)
+        since = [orjson.loads(job)["et"] for job in await pipe.execute() if job is not None]
+        return depth, min(since, default=None)
+
+    async def check(self) -> None:
+        """Raises redis.exceptions.RedisError, OSError if the queue's Redis doesn't answer."""
+        await self._arq.ping()
 
     async def close(self) -> None:
         """Close arq's connections."""

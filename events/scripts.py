@@ -4,9 +4,13 @@ Appends need none. A claim decides who runs a task and fences every older attemp
 Redis refuses an XADD whose id isn't above the last one, and the new attempt's ids are above all of the old's.
 
 A Redis that restarts, or a replica that takes over, may have lost the last second or two of writes, claims
-among them. So each record names the server it was written on. A claim that finds another one waits for
+among them. So each record names the history it was written in, which is another one after each restart and
+each promotion, also of a server that was a primary before. A claim that finds another one waits for
 `SETTLING_MS`, in which writers put back what was lost (`RESTORE`), and then skips `LOST_ATTEMPTS` numbers: no
 id that some reader may have seen before the loss can come again with another content.
+
+At its maxmemory, Redis refuses whatever may take more. Scripts that keep a running task held and let it end
+are flagged so that they may go beyond (`ALLOW_OOM`, of Redis 7); nothing else is.
 """
 
 from __future__ import annotations
@@ -17,15 +21,18 @@ SETTLING_MS = 3_000
 LOST_ATTEMPTS = 10
 """More attempts than a task can have opened within the tail that a restart loses."""
 
-_SERVER = """
+ALLOW_OOM = "#!lua flags=allow-oom\n"
+"""Begins a script that Redis executes though its memory is used up."""
+
+SERVER = """
 local function server()
-  local info = redis.pcall('INFO', 'server')  -- a table if it isn't allowed
-  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or nil
+  local info = redis.pcall('INFO', 'replication')  -- a table if it isn't allowed
+  return type(info) == 'string' and string.match(info, 'master_replid:(%w+)') or nil
 end
 """
 
 CREATE = (
-    _SERVER
+    SERVER
     + """
 -- KEYS: log, task  ARGV: document of task.submitted, then fields and values of the hash.
 -- 1 if the log is new, else 0.
@@ -38,7 +45,7 @@ return 1
 )
 
 CLAIM = (
-    _SERVER
+    SERVER
     + f"local SETTLING_MS, LOST_ATTEMPTS = {SETTLING_MS}, {LOST_ATTEMPTS}"
     + """
 -- KEYS: log, task, lease
@@ -93,8 +100,12 @@ return claimed(id, document)
 """
 )
 
+CLAIM_TO_END = ALLOW_OOM + CLAIM
+"""A claim by who won't run the task, but end it."""
+
 RESTORE = (
-    _SERVER
+    ALLOW_OOM
+    + SERVER
     + """
 -- Puts back what an attempt wrote and Redis lost, unless another attempt has opened or holds the lease.
 -- A log that has gone is made again if the server is another than at the claim, and it hasn't expired.
@@ -156,7 +167,43 @@ redis.call('HSET', KEYS[2], 'answered', tail[1][1], 'answer', ARGV[1])
 return 1
 """
 
-RENEW = """
+CANCEL = (
+    ALLOW_OOM
+    + """
+-- KEYS: log, task  ARGV: RFC 3339 now.  1 if the task is to end now, 0 if it has ended, -1 if there is none.
+local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+if #tail == 0 then return -1 end
+local kind = tail[1][2][2]
+if kind == 'task.succeeded' or kind == 'task.failed' or kind == 'task.cancelled' then return 0 end
+redis.call('HSETNX', KEYS[2], 'cancel_requested_at', ARGV[1])
+return 1
+"""
+)
+
+LAST_ENTRIES = (
+    ALLOW_OOM
+    + """
+-- KEYS: log  ARGV: bell, then id, type and document of each entry.  The reply to each XADD, or its error.
+local replies = {}
+for at = 2, #ARGV, 3 do
+  replies[#replies + 1] = redis.pcall('XADD', KEYS[1], ARGV[at], 'type', ARGV[at + 1], 'event', ARGV[at + 2])
+end
+redis.call('PUBLISH', ARGV[1], ARGV[#ARGV - 2])
+return replies
+"""
+)
+
+ESSENTIAL = (
+    ALLOW_OOM
+    + """
+-- KEYS: a key  ARGV: a command, and what follows its key.  The command's reply.
+return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))
+"""
+)
+
+RENEW = (
+    ALLOW_OOM
+    + """
 -- KEYS: lease, task  ARGV: owner, lease ms, attempt.
 -- 0 if the caller owns it no longer, 1 while it does, 2 if besides somebody wants the task cancelled.
 -- A lease that ran out or was lost (Redis was away) is taken again unless a newer attempt has opened since.
@@ -166,12 +213,26 @@ if not owner and tonumber(redis.call('HGET', KEYS[2], 'attempt') or 0) > tonumbe
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1 + redis.call('HEXISTS', KEYS[2], 'cancel_requested_at')
 """
+)
 
 FORGET = """
 -- KEYS: log, task.  Deletes the record of a task without a log.
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 return redis.call('DEL', KEYS[2])
 """
+
+TAKE_OVERDUE = (
+    ALLOW_OOM
+    + """
+-- Gives tasks that are overdue to one caller alone, for some time.
+-- KEYS: deadlines  ARGV: now, the tasks' next deadline (Unix ms), the most tasks.
+-- The tasks, and behind them the first deadline that there is then, or '' for none.
+local tasks = redis.call('ZRANGE', KEYS[1], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])
+for _, task in ipairs(tasks) do redis.call('ZADD', KEYS[1], 'XX', ARGV[2], task) end
+tasks[#tasks + 1] = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or ''
+return tasks
+"""
+)
 
 UNEXPECT = """
 -- KEYS: deadlines  ARGV: task, score.  Removes the task's deadline if it is still that one.

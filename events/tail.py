@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from events import metrics
 from events.model import Entry, EventId
 from events.position import Gap, Rewound
 
@@ -49,7 +50,8 @@ class Tail:
     """Where the shared reading of a log is, and who gets what comes next.
 
     Readers in `live` have everything up to `position`; those in `ahead` have read further by themselves, and
-    those in `coming` not yet so far.
+    those in `coming` not yet so far. The position was right in that `history` (`Pump.history`); since
+    `away_since`, on the monotonic clock, the log couldn't be read.
     """
 
     codec: Codec
@@ -57,6 +59,8 @@ class Tail:
     coming: set[Reader] = field(default_factory=set["Reader"])
     live: dict[Reader, None] = field(default_factory=dict["Reader", None])
     ahead: dict[Reader, EventId] = field(default_factory=dict["Reader", EventId])
+    history: object = None
+    away_since: float | None = None
 
     @property
     def joined(self) -> bool:
@@ -94,6 +98,7 @@ class Tail:
             data = self.codec.entries(entries)
             for reader in list(self.live):
                 reader.push(data)
+            metrics.delivered(entries, len(self.live))
         for reader, own in list(self.ahead.items()):
             if own <= self.position:
                 known = [entry.id for entry in entries if entry.id <= own]
@@ -101,6 +106,7 @@ class Tail:
                 self._bring_back(reader, Rewound(own, last) if last < own else None)
                 if rest := entries[len(known) :]:
                     reader.push(self.codec.entries(rest))
+                    metrics.delivered(rest, 1)
         if entries[-1].terminal:
             self.end()
 
@@ -110,6 +116,7 @@ class Tail:
         data = self.codec.notice(notice)
         for reader in list(self.live):
             reader.push(data)
+        metrics.told(notice, len(self.live))
         for reader, own in list(self.ahead.items()):
             if isinstance(notice, Rewound):
                 self._bring_back(reader, Rewound(own, notice.last))
@@ -129,5 +136,6 @@ class Tail:
         """Let a reader that was ahead go on with the others."""
         if notice is not None:
             reader.push(self.codec.notice(notice))
+            metrics.told(notice)
         del self.ahead[reader]
         self.live[reader] = None

@@ -1,8 +1,9 @@
-"""Tailer: one per process. Follows any number of tasks for any number of readers over two connections.
+"""Tailer: one per process. Follows any number of tasks for any number of readers.
 
-An append rings the task's bell. A rung bell leads to one non-blocking XREAD for all rung tasks; each entry is
-encoded once and handed to every reader by a plain call. A bell is only a hint: all followed tasks are read
-again every few seconds and after every reconnect, so a lost bell costs latency and never an event.
+An append rings the task's bell. A rung bell leads to one non-blocking XREAD for all rung tasks of a server
+(`events/pump`); each entry is encoded once and handed to every reader by a plain call. A bell is only a
+hint: all followed tasks are read again every few seconds and after every reconnect, so a lost bell costs
+latency and never an event. It takes one connection for the bells, and one to each server that has logs.
 
 History and live are one loop over one store. A reader pages through history by itself until nothing more is
 there, and joins the task's shared tail in the same step of the event loop, knowing exactly what it has.
@@ -11,29 +12,26 @@ there, and joins the task's shared tail in the same step of the event loop, know
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 from redis.asyncio import Redis
 
+from events import metrics, pump
 from events.background import stop
 from events.bells import Bells
 from events.connect import AWAY
 from events.errors import LogExpired, TaskNotFound
 from events.log import EventLog
 from events.model import EventId
-from events.position import PAGE, Gap, Located, Page, Stride, dense_part
-from events.reads import Reads
+from events.position import Located, Page, Stride
+from events.pump import UNAVAILABLE, Pump
 from events.recent import Recent
-from events.scripts import SETTLING_MS
+from events.routes import routes
 from events.tail import Codec, Reader, Tail
 
 RESYNC_SECONDS = 5.0
-"""How often all followed tasks are read whether or not their bells rang."""
-
-AWAY_SECONDS = 30.0
-"""How long readers are kept while Redis is away."""
-
-UNAVAILABLE = b": the log is unavailable, come back\n\n"
+"""How often all followed tasks are read whether or not their bells rang, and their servers looked at."""
 
 
 class Tailer:
@@ -41,7 +39,7 @@ class Tailer:
 
     Args:
         log: whose tasks to follow.
-        redis: where the logs are and the bells ring; two more connections are made to it.
+        redis: where the logs are and the bells ring; connections of its own are made to it.
         codec: how entries look to the readers.
     """
 
@@ -49,38 +47,42 @@ class Tailer:
         self._log = log
         self._keys = log.keys
         self._codec = codec
-        self._tails: dict[str, Tail] = {}
-        self._rung: set[str] = set()
-        self._doubtful: set[str] = set()
+        self._routes = routes(redis)
+        self._version = -1
+        self._pumps: dict[Redis, Pump] = {}
+        self._pump_of: dict[str, Pump] = {}
         self._recent = Recent(log)
-        self._reads = Reads(redis, log.keys)
-        self._wake = asyncio.Event()
-        self._bells = Bells(redis, self._rang, self._reconnected)
+        self._bells = Bells(redis, self._rang)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to deliver."""
+        """Begin to deliver, whether or not Redis is there."""
+        with contextlib.suppress(*AWAY):
+            await self._routes.ready()
+        for node in self._routes.nodes():
+            self._pump_at(node)
+        for it in self._pumps.values():
+            it.start()
         self._tasks = [
             asyncio.create_task(self._bells.run(), name="bells"),
-            asyncio.create_task(self._pump(), name="tail-pump"),
             asyncio.create_task(self._resync(), name="tail-resync"),
         ]
 
     async def close(self) -> None:
         """Stop delivering. Readers are left as they are."""
         await stop(self._tasks)
+        for it in self._pumps.values():
+            await it.close()
         await self._recent.close()
-        await self._reads.close()
 
-    @property
-    def settling(self) -> bool:
-        """Whether Redis was away until just now: writers may be putting back what it lost, whole logs too."""
-        return time.monotonic() - self._bells.renewed_at < SETTLING_MS / 1000
+    def settling(self, task_id: str) -> bool:
+        """Whether its server was away until just now: writers may be putting back even whole logs."""
+        return self._pump_for(task_id).settling
 
     @property
     def watched(self) -> int:
         """How many tasks are being followed."""
-        return len(self._tails)
+        return len(self._pump_of)
 
     async def locate(self, task_id: str, position: EventId) -> Located:
         """Find where a reader that has everything up to `position` goes on; raises as `EventLog.locate`."""
@@ -92,7 +94,7 @@ class Tailer:
         Sends history as fast as the reader takes it, and returns when nothing more is there. From then on it
         gets what comes by `push`, up to and including `end`.
         """
-        tail = self._tails.setdefault(task_id, Tail(self._codec, position))
+        tail = self._tail(task_id, position)
         tail.coming.add(reader)
         self._bells.listen(self._keys.bell(task_id))
         page, stride = self._recent.page(task_id, position), Stride()
@@ -108,12 +110,13 @@ class Tailer:
 
     def leave(self, task_id: str, reader: Reader) -> None:
         """Deliver nothing more to that reader, wherever it is."""
-        tail = self._tails.get(task_id)
-        if tail is None:
+        reading = self._pump_of.get(task_id)
+        if reading is None:
             return
+        tail = reading.tails[task_id]
         tail.leave(reader)
         if tail.deserted:
-            del self._tails[task_id]
+            del self._pump_of[task_id], reading.tails[task_id]
             self._recent.forget(task_id)
             self._bells.ignore(self._keys.bell(task_id))
 
@@ -122,6 +125,7 @@ class Tailer:
         data = self._codec.notice(page.notice) if page.notice else self._codec.entries(page.entries)
         if reader.gone:
             return True
+        metrics.caught_up(page)
         if page.last:
             await reader.send(data)
             reader.end()
@@ -137,91 +141,73 @@ class Tailer:
 
     async def _page(self, task_id: str, position: EventId, count: int) -> Page | None:
         """The next page; None when Redis stays away, or the log has gone."""
-        patience = time.monotonic() + AWAY_SECONDS
+        patience = time.monotonic() + pump.AWAY_SECONDS
         while time.monotonic() < patience:
             try:
                 return await self._log.page(task_id, position, count)
             except AWAY:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(pump.RETRY_SECONDS)
             except (TaskNotFound, LogExpired):
                 return None
         return None
 
+    def _tail(self, task_id: str, position: EventId) -> Tail:
+        """The tail of a task that is followed from now on, or was before."""
+        reading = self._pump_of.get(task_id)
+        if reading is None:
+            reading = self._pump_of[task_id] = self._pump_for(task_id)
+            reading.tails[task_id] = Tail(self._codec, position, history=reading.history)
+        return reading.tails[task_id]
+
     def _rang(self, channel: str) -> None:
         self._ring(self._keys.task_of_bell(channel))
 
-    def _ring(self, *task_ids: str) -> None:
-        self._rung.update(task_ids)
-        self._wake.set()
-
-    def _reconnected(self) -> None:
-        """Redis was away and may have come back with less: every position is in doubt."""
-        self._recent.clear()
-        self._doubtful.update(self._tails)
-        self._ring(*self._tails)
+    def _ring(self, task_id: str) -> None:
+        reading = self._pump_of.get(task_id)
+        if reading is not None:
+            reading.ring(task_id)
 
     async def _resync(self) -> None:
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
-            self._recent.sweep(self._tails.keys())
-            self._ring(*self._tails)
+            self._recent.sweep(self._pump_of.keys())
+            await self._follow_routes()
+            for it in self._pumps.values():
+                it.look()
 
-    async def _pump(self) -> None:
-        away_since: float | None = None
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            rung, self._rung = self._rung, set()
-            try:
-                await self._read(rung)
-                away_since = None
-            except AWAY:
-                away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > AWAY_SECONDS:
-                    self._give_up()
-                self._recent.clear()
-                self._doubtful.update(self._tails)
-                await asyncio.sleep(0.2)
-                self._ring(*rung, *self._tails)
+    async def _follow_routes(self) -> None:
+        """Have each log read on the server that it lies on, and no server watched that has none any more."""
+        if self._version == self._routes.version:
+            return
+        self._version = self._routes.version
+        for task_id in self._pump_of:
+            self._move(task_id)
+        nodes = self._routes.nodes()
+        for node in nodes:
+            self._pump_at(node)
+        for node in [node for node, it in self._pumps.items() if not it.tails and node not in nodes]:
+            await self._pumps.pop(node).close()
 
-    async def _read(self, rung: set[str]) -> None:
-        tails = {task_id: self._tails[task_id] for task_id in rung & self._tails.keys()}
-        for task_id in self._doubtful & tails.keys():
-            await self._relocate(task_id, tails[task_id])
-        positions = {task_id: tail.position for task_id, tail in tails.items() if tail.joined}
-        replies = await self._reads.after(positions) if positions else {}
-        for task_id, entries in replies.items():
-            tail = tails[task_id]
-            if tail.position != positions[task_id]:
-                self._ring(task_id)  # all its readers left and others came while it was being read
-                continue
-            dense = dense_part(tail.position, entries)
-            if dense:
-                self._recent.add(task_id, dense)
-                tail.deliver(dense)
-            if len(dense) < len(entries):
-                await self._relocate(task_id, tail)
-            if len(dense) < len(entries) or len(entries) == PAGE:
-                self._ring(task_id)
+    def _move(self, task_id: str) -> bool:
+        """Have a followed log read on the server that it lies on now; whether that wasn't so."""
+        before, now = self._pump_of.get(task_id), self._pump_for(task_id)
+        if before in (None, now):
+            return False
+        self._recent.forget(task_id)
+        self._pump_of[task_id] = now
+        now.take(task_id, before.tails.pop(task_id))
+        return True
 
-    async def _relocate(self, task_id: str, tail: Tail) -> None:
-        """Check a tail's position against the log, and tell its readers if it doesn't hold any more."""
-        before = tail.position
-        try:
-            located = await self._log.locate(task_id, before)
-        except (TaskNotFound, LogExpired):
-            return tail.end(UNAVAILABLE)
-        notice = located.notice
-        if isinstance(notice, Gap) and not notice.missing:
-            notice = None  # what is lost is the very entry that all of them have
-        if notice is not None and tail.position == before:
-            self._recent.forget(task_id)
-            tail.move(located.position, notice)
-            if located.ended:
-                tail.end()
-        self._doubtful.discard(task_id)
-        return None
+    def _pump_for(self, task_id: str) -> Pump:
+        return self._pump_at(self._routes.node(self._keys.log(task_id)))
 
-    def _give_up(self) -> None:
-        for tail in self._tails.values():
-            tail.end(UNAVAILABLE)
+    def _pump_at(self, node: Redis) -> Pump:
+        found = self._pumps.get(node)
+        if found is None:
+            # A server that turns up later may have taken another one's place, and lack what that one had.
+            started = bool(self._tasks)
+            found = Pump(node, self._routes, self._log, self._recent, self._move, settling=started)
+            self._pumps[node] = found
+            if started:
+                found.start()
+        return found

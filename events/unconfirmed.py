@@ -39,27 +39,20 @@ class Unconfirmed:
         while self._batches and self._batches[0].at < before:
             self._drop()
 
-    def restored(self, *, lost: bool, fenced: Collection[AttemptWriter]) -> None:
-        """Go on after a reconnect.
+    def writers(self) -> set[AttemptWriter]:
+        """Whose entries are remembered."""
+        return {write.writer for batch in self._batches for write in batch.writes}
 
-        Args:
-            lost: whether entries were put back: all counts as acknowledged just now then.
-            fenced: who wrote what Redis didn't take back; it is forgotten.
-        """
+    def take(self, writers: Collection[AttemptWriter]) -> dict[AttemptWriter, list[Write]]:
+        """Forget what those writers have written; gives it, oldest first."""
+        taken: dict[AttemptWriter, list[Write]] = {writer: [] for writer in writers}
         batches, self._batches, self._size = self._batches, deque(), 0
         for batch in batches:
-            kept = [write for write in batch.writes if write.writer not in fenced]
-            self._add(time.monotonic() if lost else batch.at, kept)
-
-    def by_writer(self, unacknowledged: Iterable[Write]) -> dict[AttemptWriter, list[Write]]:
-        """What each writer has written, with what is on its way, oldest first."""
-        found: dict[AttemptWriter, list[Write]] = {}
-        for batch in self._batches:
+            others = list[Write]()
             for write in batch.writes:
-                found.setdefault(write.writer, []).append(write)
-        for write in unacknowledged:
-            found.setdefault(write.writer, []).append(write)
-        return found
+                taken.get(write.writer, others).append(write)
+            self._add(batch.at, others)
+        return taken
 
     def _add(self, at: float, writes: Iterable[Write]) -> None:
         batch = tuple(writes)

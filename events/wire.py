@@ -7,21 +7,19 @@ client costs some 100 µs a command; a pod that hears thousands of bells a secon
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import hiredis
 from redis.asyncio import Redis
-from redis.asyncio.connection import DefaultParser
 from redis.exceptions import InvalidResponse
+
+from events.servers.refusals import parse_error
 
 Command = tuple[str | bytes, ...]
 
 pack = cast("Callable[[Command], bytes]", hiredis.pack_command)  # its stub takes one part alone
 """A command as Redis takes it."""
-
-parse_error = cast("Callable[[str], Exception]", DefaultParser.parse_error)
-"""What Redis says is wrong, as one of redis-py's exceptions."""
 
 _INCOMPLETE = object()
 
@@ -31,7 +29,7 @@ class Wire(asyncio.Protocol):
 
     Args:
         redis: where to connect to; nothing is taken from its pool.
-        heard: called with each reply; an error is one of redis-py's exceptions.
+        heard: called with each reply; an error is an exception (`events.servers.refusals`).
         lost: called once when the connection is lost; not if it's closed by `close`.
     """
 
@@ -70,11 +68,14 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(pack(words))
 
+    def send_all(self, commands: Iterable[Command]) -> None:
+        """Send several commands at once; otherwise as `send`."""
+        if self._transport is not None:
+            self._transport.write(b"".join(map(pack, commands)))
+
     async def close(self) -> None:
         """Close the connection, if it is open."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.abort()
+        self._transport = None
         await self._connection.disconnect(nowait=True)
 
     def data_received(self, data: bytes) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_args
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 LIMIT = 50.0
 """Euros up to which nobody is asked."""
@@ -26,6 +26,18 @@ def _plain(given: object) -> object:
 class Input(BaseModel):
     """A customer's wish to have money back."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer": "Ada Lovelace",
+                    "amount": 120,
+                    "reason": "The teapot arrived with a broken spout.",
+                }
+            ]
+        }
+    )
+
     customer: str = Field(min_length=1, max_length=200, description="Who asks for the refund.")
     amount: float = Field(gt=0, le=1_000_000, description="How much, in euros; up to 50 nobody is asked.")
     reason: str = Field(default="", max_length=2000, description="Why, in the customer's own words.")
@@ -43,8 +55,8 @@ class Output(BaseModel):
 class Answer(BaseModel):
     """A person's answer, as a dict of these or the decision alone; its case and outer space don't count."""
 
-    decision: Annotated[Decision, BeforeValidator(_plain)]
-    note: str = Field(default="", max_length=2000)
+    decision: Annotated[Decision, BeforeValidator(_plain)] = Field(description="Whether to pay.")
+    note: str = Field(default="", max_length=2000, description="What the letter adds, or nothing.")
 
 
 class State(TypedDict):
@@ -99,14 +111,16 @@ def _rule(wish: Input) -> tuple[Decision, str]:
 
 
 def _question(state: State) -> dict[str, Any]:
-    question = {
+    problem = {"problem": state["problem"]} if state["problem"] else {}
+    return {
         "question": f"Refund {state['amount']:.2f} euros to {state['customer']}?",
+        **problem,
         "recommendation": state["recommendation"],
         "because": state["because"],
         "draft": _letter(state, state["recommendation"], ""),
         "options": list(get_args(Decision)),
+        "schema": Answer.model_json_schema(),
     }
-    return question | ({"problem": state["problem"]} if state["problem"] else {})
 
 
 def _told(refused: ValidationError) -> str:

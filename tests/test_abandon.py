@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from events.log import EventLog
-from events.model import START, Entry, now_ms, timestamp
+from events.model import now_ms, timestamp
 from events.settings import Settings
 from tests.support.graphs import SPECS
+from tests.support.logs import entries
 from tests.support.pods import RunningPod, running_worker
 from tests.support.stubborn_graphs import STUBBORN, noted
 from tests.support.tasks import assert_whole, types, until_status
@@ -25,16 +26,11 @@ def impatient(settings: Settings) -> Settings:
     return settings.model_copy(update={"stop_seconds": 0.5, "lease_seconds": 1})
 
 
-async def log_of(log: EventLog, task_id: str) -> list[Entry]:
-    """All entries."""
-    return await log.read(task_id, START)
-
-
 async def submit(pod: RunningPod, graph: str, folder: Path) -> str:
     """Submit a task of a graph that can't be stopped, and wait until its node runs; gives its id."""
     given = {"until": str(folder / "until"), "record": str(folder / "record")}
     task_id = await pod.submit(graph, input=given)
-    await wait_until(lambda: noted(folder / "record") != [], seconds=30)
+    await wait_until(lambda: noted(folder / "record") != [])
     return task_id
 
 
@@ -67,12 +63,12 @@ async def test_a_node_that_ignores_its_cancellation_is_abandoned(
         await pod.client.post(f"/tasks/{task_id}/cancel")
         await until_status(pod, task_id, "cancelled")
         await wait_until(lambda: not runner.running)
-        entries = await log_of(log, task_id)
+        written = await entries(log, task_id)
         release(tmp_path)
         await wait_until(lambda: "woke" in noted(tmp_path / "record"))
-    assert await log_of(log, task_id) == entries
+    assert await entries(log, task_id) == written
     await assert_whole(log, task_id)
-    assert [entry.id.attempt for entry in entries][-1] == 1
+    assert [entry.id.attempt for entry in written][-1] == 1
 
 
 async def test_a_thread_that_never_ends_keeps_neither_its_task_nor_its_process(
@@ -127,14 +123,14 @@ async def test_a_task_whose_node_blocks_the_event_loop_is_cancelled(
         await until_status(pod, task_id, "cancelled")
         await wait_until(lambda: "the event loop has not turned" in worker.said)
         assert (await pod.client.get(f"/tasks/{other}")).json()["status"] == "running"
-        entries = await log_of(log, task_id)
+        written = await entries(log, task_id)
         release(tmp_path)
         assert (await until_status(pod, other, "succeeded"))["attempt"] == 1
         assert task_id in worker.said
         worker.signal()
         assert await worker.ended() == 0
     assert "woke" in noted(tmp_path / "record")
-    assert await log_of(log, task_id) == entries
+    assert await entries(log, task_id) == written
     expected = ["attempt.started", "task.cancel_requested", "task.cancelled"]
     assert (await types(log, task_id))[-3:] == expected
     assert await log.redis.ttl(log.keys.log(task_id)) > 0
@@ -148,13 +144,13 @@ async def test_a_task_whose_node_blocks_the_event_loop_times_out(
     async with worker_process(impatient, tmp_path, task_timeout_seconds=1):
         task_id = await submit(pod, "blocking", tmp_path)
         task = await until_status(pod, task_id, "failed")
-        entries = await log_of(log, task_id)
+        written = await entries(log, task_id)
         release(tmp_path)
         await wait_until(lambda: "woke" in noted(tmp_path / "record"))
         again = await pod.submit("steps", input={"record": str(tmp_path / "record")})
         await until_status(pod, again, "succeeded")
     assert task["error"]["code"] == "timeout"
-    assert await log_of(log, task_id) == entries
+    assert await entries(log, task_id) == written
     await assert_whole(log, task_id)
 
 

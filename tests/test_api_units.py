@@ -21,7 +21,7 @@ from api.views import read_cursor, task_view, write_cursor
 from events.errors import InvalidCursor
 from events.graphs import GraphDescriptor
 from events.model import Entry, EventId
-from events.tasks import TaskState
+from events.state import TaskState
 from tests.support.values import IDS, SCALARS, TEXT, VALUES
 
 JSON, SSE = "application/json", "text/event-stream"

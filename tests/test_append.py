@@ -7,14 +7,17 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from events.append import MAX_BATCH, Appender
+from events.append import Appender
+from events.cargo import MAX_BATCH
 from events.connect import connect
 from events.keys import Keys
 from events.log import EventLog, submitted
 from events.model import START, Event, EventId, EventType
 from events.writer import MAX_UNWRITTEN, MAX_UNWRITTEN_BYTES, AttemptWriter
+from tests.support.attempts import server_of
 from tests.support.proxy import Proxy, proxy
 from tests.support.server import free_port, valkey
 from tests.support.waiting import wait_until
@@ -98,11 +101,12 @@ async def test_appends_gather_while_a_write_is_under_way(
 ) -> None:
     """A flood takes few round trips; the number of commands shows it."""
     writer = await writer_of(log, appender, task_id)
-    before = (await log.redis.info("commandstats")).get("cmdstat_exec", {"calls": 0})["calls"]
+    server = server_of(log, task_id)
+    before = (await server.info("commandstats")).get("cmdstat_exec", {"calls": 0})["calls"]
     for _ in range(900):
         await writer.append(Event(EventType.PROGRESS))
     await writer.flush()
-    after = (await log.redis.info("commandstats"))["cmdstat_exec"]["calls"]
+    after = (await server.info("commandstats"))["cmdstat_exec"]["calls"]
     assert 900 / MAX_BATCH <= after - before <= 10
     assert (await log.last(task_id))[0].id == EventId(1, 902)
 
@@ -154,11 +158,12 @@ async def test_a_redis_whose_memory_is_full_is_waited_for(
 ) -> None:
     """Nothing is written, nothing is given up, and it goes on in order when there's room."""
     writer = await writer_of(log, appender, task_id)
-    await log.redis.config_set("maxmemory", 1)
+    server = server_of(log, task_id)
+    await server.config_set("maxmemory", 1)
     try:
         await append_and_see_it_wait(writer, log)
     finally:
-        await log.redis.config_set("maxmemory", 0)
+        await server.config_set("maxmemory", 0)
     await writer.flush()
     assert [entry.id.seq for entry in await log.read(task_id, START)] == [1, 2, 3, 4, 5]
 
@@ -181,10 +186,11 @@ async def test_a_redis_that_has_become_a_replica_is_waited_for(keys: Keys, task_
 
 async def append_and_see_it_wait(writer: AttemptWriter, log: EventLog) -> None:
     """Three events, which Redis refuses time and again."""
-    before = await _refusals(log)
+    server = server_of(log, writer.claim.task_id)
+    before = await _refusals(server)
 
     async def again_and_again() -> bool:
-        return await _refusals(log) >= before + 10
+        return await _refusals(server) >= before + 10
 
     for number in range(3):
         await writer.append(Event(EventType.PROGRESS, {"number": number}))
@@ -192,9 +198,9 @@ async def append_and_see_it_wait(writer: AttemptWriter, log: EventLog) -> None:
     assert [entry.id.seq for entry in await log.last(writer.claim.task_id)] == [2]
 
 
-async def _refusals(log: EventLog) -> int:
+async def _refusals(server: Redis) -> int:
     """How many commands Redis has refused for its own state."""
-    stats = await log.redis.info("errorstats")
+    stats = await server.info("errorstats")
     return sum(stats.get(f"errorstat_{code}", {}).get("count", 0) for code in ("OOM", "READONLY"))
 
 

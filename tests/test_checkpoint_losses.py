@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from events.connect import connect
 from events.keys import Keys
 from tests.support.checkpoints import checkpoint, fenced, ids, names, put, put_at, thread
+from tests.support.listening import listening, port_of
 from tests.support.proxy import Proxy, gate, proxy
 from tests.support.waiting import wait_until
 from worker.checkpoint import RedisSaver
@@ -60,17 +61,15 @@ async def test_a_connection_that_breaks_within_a_put_leaves_nothing_half_done(
     outcomes: list[bool] = []
     for most in range(150, 6000, 150):
         between = Severed(redis_port, most)
-        server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
-        client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
-        new, where = checkpoint(a="a" * 300, b="b" * 300), thread(f"t{most}", checkpoint_ns="")
-        saver = RedisSaver(client, keys, ttl_seconds=60)
-        writing = asyncio.create_task(saver.aput(where, new, {}, new["channel_versions"]))
-        await wait_until(lambda between=between, writing=writing: writing.done() or not between.left)
-        await asyncio.sleep(0.01)
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-        server.close()
-        between.cut()
+        async with listening(between.serve) as server:
+            client = connect(f"redis://127.0.0.1:{port_of(server)}/0")
+            new, where = checkpoint(a="a" * 300, b="b" * 300), thread(f"t{most}", checkpoint_ns="")
+            saver = RedisSaver(client, keys, ttl_seconds=60)
+            writing = asyncio.create_task(saver.aput(where, new, {}, new["channel_versions"]))
+            await wait_until(lambda between=between, writing=writing: writing.done() or not between.left)
+            await asyncio.sleep(0.01)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
         await client.aclose()
         left = await names(redis, keys)
         outcomes.append(bool(left))
@@ -170,16 +169,14 @@ async def test_a_call_that_waits_for_a_reply_can_be_cancelled(
 ) -> None:
     """From a Redis that has gone silent."""
     between = Deaf(redis_port)
-    server = await asyncio.start_server(between.serve, "127.0.0.1", 0)
-    client = connect(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", timeout=60)
-    saver = RedisSaver(client, keys, ttl_seconds=60)
-    where = await put_at(saver, fenced("t", "task", 1), value=1)
-    between.deaf = True
-    waiting = asyncio.create_task(call(saver, where))
-    await wait_until(lambda: between.swallowed > 0)
-    waiting.cancel()
-    await asyncio.wait([waiting])
-    assert waiting.cancelled()
-    await client.aclose()
-    server.close()
-    between.cut()
+    async with listening(between.serve) as server:
+        client = connect(f"redis://127.0.0.1:{port_of(server)}/0", timeout=60)
+        saver = RedisSaver(client, keys, ttl_seconds=60)
+        where = await put_at(saver, fenced("t", "task", 1), value=1)
+        between.deaf = True
+        waiting = asyncio.create_task(call(saver, where))
+        await wait_until(lambda: between.swallowed > 0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        await client.aclose()

@@ -250,7 +250,7 @@ async def test_a_redis_that_cannot_write_is_waited_for(
     """Nobody reads there before what was lost is back."""
     await _four(saver)
     await roll_back(redis, keys, {})
-    await redis.config_set("maxmemory", 1)
+    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")  # of nobody: it reads, and writes nothing
     try:
         between.cut()
         connections = between.connections
@@ -258,7 +258,7 @@ async def test_a_redis_that_cannot_write_is_waited_for(
         await wait_until(lambda: between.connections > connections + 2)
         assert not reading.done()
     finally:
-        await redis.config_set("maxmemory", 0)
+        await redis.execute_command("REPLICAOF", "NO", "ONE")
     assert await reading == {"v3": 3}
 
 

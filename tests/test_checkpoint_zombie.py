@@ -74,7 +74,7 @@ async def test_a_worker_that_was_stopped_past_its_lease(
     stopped: subprocess.Popen[bytes],
 ) -> None:
     """It goes on where it was, with a node's result in its hands, and can store nothing of it."""
-    await wait_until(lambda: _listed(pod), 30)
+    await wait_until(lambda: _listed(pod))
     task_id = await pod.submit("quiet", input={"pids": []})
     seen = await pod.stream(task_id, most=3)
     assert seen[-1].event == "node.started"
@@ -86,9 +86,9 @@ async def test_a_worker_that_was_stopped_past_its_lease(
     assert len(await ids(RedisSaver(redis, keys, ttl_seconds=60), thread(task_id))) == 1
     assert await redis.get(keys.checkpoints(task_id).fence) == f"{task_id} 2".encode()
     stopped.send_signal(signal.SIGCONT)
-    await wait_until(lambda: task_id in (tmp_path / "said").read_text(), 30)
+    await wait_until(lambda: task_id in (tmp_path / "said").read_text())
     stopped.send_signal(signal.SIGTERM)
-    await wait_until(lambda: stopped.poll() is not None, 30)
+    await wait_until(lambda: stopped.poll() is not None)
     assert await _checkpoints(redis, keys) == left
 
 

@@ -20,7 +20,8 @@ from events.errors import (
 )
 from events.log import Claim, EventLog, submitted
 from events.model import START, Event, EventId, EventType
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
 
 SUCCESS = Event(EventType.TASK_SUCCEEDED, {"result": None})
 

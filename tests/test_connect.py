@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from events.connect import RedisError, connect
 from events.settings import Settings
@@ -46,6 +47,29 @@ async def test_busy_callers_leave_others_their_turn(settings: Settings) -> None:
     busy = False
     await asyncio.gather(*callers)
     await client.aclose()
+
+
+async def test_who_gets_no_connection_is_told_to_which_server(redis_port: int) -> None:
+    """Of several servers one may be slow."""
+    client: Any = connect(f"redis://127.0.0.1:{redis_port}", connections=1, timeout=0.5)
+    held = await client.connection_pool.get_connection()
+    told = f"^none of the 1 connections to 127.0.0.1:{redis_port} became free in 0.5 s$"
+    with pytest.raises(RedisConnectionError, match=told):
+        await client.ping()
+    await client.connection_pool.release(held)
+    await client.aclose()
+
+
+async def test_a_closed_client_keeps_no_connection(redis_port: int) -> None:
+    """Nor one of a command that is about to connect, of a task that has yet to be cancelled."""
+    client: Any = connect(f"redis://127.0.0.1:{redis_port}", connections=1)
+    command = asyncio.create_task(client.echo("x"))
+    await asyncio.sleep(0)
+    (connection,) = client.connection_pool._in_use_connections
+    assert not connection.is_connected
+    await client.aclose()
+    assert await command == b"x"
+    assert not connection.is_connected
 
 
 async def test_a_turn_is_given_back_whatever_happens(redis_port: int) -> None:

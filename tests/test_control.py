@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from events.append import Appender
 from events.errors import AlreadyEnded
@@ -17,6 +17,7 @@ from events.tasks import TaskStore
 from tests.support.attempts import SUCCESS, open_attempt
 from tests.support.graphs import SPECS
 from tests.support.pods import RunningPod, running_worker
+from tests.support.tasks import types, until_status
 from tests.support.waiting import wait_until
 from worker.run import Runner
 
@@ -28,21 +29,6 @@ async def worker(settings: Settings) -> AsyncGenerator[Runner]:
     """A worker with the test graphs."""
     async with running_worker(settings, SPECS) as it:
         yield it
-
-
-async def until_status(pod: RunningPod, task_id: str, status: str) -> dict[str, Any]:
-    """The task, once it has that status."""
-
-    async def reached() -> bool:
-        return (await pod.client.get(f"/tasks/{task_id}")).json()["status"] == status
-
-    await wait_until(reached)
-    return (await pod.client.get(f"/tasks/{task_id}")).json()
-
-
-async def types(log: EventLog, task_id: str) -> list[str]:
-    """The types of all events."""
-    return [entry.type.value for entry in await log.read(task_id, START)]
 
 
 @pytest.mark.usefixtures("worker")
@@ -57,25 +43,47 @@ async def test_a_running_task_is_cancelled(pod: RunningPod, log: EventLog) -> No
     assert (again.status_code, again.json()["code"]) == (409, "already_ended")
 
 
-async def test_a_queued_task_is_sealed_at_once_and_never_run(
-    pod: RunningPod, log: EventLog, settings: Settings
+CANCELLED_UNRUN = ["task.submitted", "attempt.started", "task.cancel_requested", "task.cancelled"]
+
+
+@pytest.mark.usefixtures("sweeps")
+async def test_a_queued_task_is_ended_by_a_sweeper_and_never_run(
+    pod: RunningPod, log: EventLog, settings: Settings, queue: Redis
 ) -> None:
-    """No worker is needed to cancel what no worker has."""
+    """All workers may be busy: a place of theirs isn't needed to cancel what none of them has."""
     async with running_worker(settings, SPECS):
         await pod.client.get("/graphs")
     task_id = await pod.submit("counting")
     assert (await pod.client.post(f"/tasks/{task_id}/cancel")).status_code == 202
-    expected = ["task.submitted", "attempt.started", "task.cancel_requested", "task.cancelled"]
-    assert await types(log, task_id) == expected
+    await until_status(pod, task_id, "cancelled")
+    assert await types(log, task_id) == CANCELLED_UNRUN
     async with running_worker(settings, SPECS):
-        await wait_until(lambda: _queue_is_empty(log))
-    assert await types(log, task_id) == expected
+        await wait_until(lambda: _is_empty(queue, log.keys.queue("default")))
+    assert await types(log, task_id) == CANCELLED_UNRUN
 
 
-async def _queue_is_empty(log: EventLog) -> bool:
-    return not await log.redis.zcard(log.keys.queue("default"))
+async def test_a_task_that_is_cancelled_while_there_is_no_worker_is_ended_by_the_next_one(
+    pod: RunningPod, log: EventLog, settings: Settings
+) -> None:
+    """A pod writes the wish and no more; the task is being cancelled until a worker comes, and isn't run."""
+    async with running_worker(settings, SPECS):
+        await pod.client.get("/graphs")
+    task_id = await pod.submit("counting")
+    for _ in range(2):
+        answer = await pod.client.post(f"/tasks/{task_id}/cancel")
+        assert (answer.status_code, answer.json()["status"]) == (202, "cancelling")
+    assert (await pod.client.get(f"/tasks/{task_id}")).json()["status"] == "cancelling"
+    assert await types(log, task_id) == ["task.submitted"]
+    async with running_worker(settings, SPECS):
+        await until_status(pod, task_id, "cancelled")
+    assert await types(log, task_id) == CANCELLED_UNRUN
 
 
+async def _is_empty(queue: Redis, name: str) -> bool:
+    return not await queue.zcard(name)
+
+
+@pytest.mark.usefixtures("sweeps")
 async def test_cancel_and_success_race_to_one_terminal_event(
     pod: RunningPod, tasks: TaskStore, log: EventLog, appender: Appender
 ) -> None:
@@ -90,9 +98,14 @@ async def test_cancel_and_success_race_to_one_terminal_event(
             await writer.flush()  # noqa: B023
 
         await asyncio.gather(succeed(), pod.pod.control.cancel(task_id), return_exceptions=True)
+        await wait_until(lambda: _is_sealed(log, task_id))  # noqa: B023
         entries = await log.read(task_id, START)
         assert [entry.terminal for entry in entries].index(True) == len(entries) - 1
         await tasks.settle(task_id)
+
+
+async def _is_sealed(log: EventLog, task_id: str) -> bool:
+    return (await log.last(task_id))[0].terminal
 
 
 async def _submit_directly(tasks: TaskStore) -> str:

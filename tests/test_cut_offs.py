@@ -152,7 +152,7 @@ def final(entries: Sequence[Entry]) -> list[tuple[str, str]]:
 async def test_it_goes_on_wherever_it_was_cut_off(
     log: EventLog, tasks: TaskStore, appender: Appender, keys: Keys, task_id: str, cut: int, after: bool
 ) -> None:
-    """The result is whole; each node's end is told once, and a node that was told of doesn't run again."""
+    """The result is whole; each node's start and end are told once, and one that ended doesn't run again."""
     RAN.clear()
     Mortal.left, Mortal.after = cut, after
     Mortal.dying, Mortal.buried = asyncio.Event(), asyncio.Event()
@@ -170,5 +170,6 @@ async def test_it_goes_on_wherever_it_was_cut_off(
     assert [name for name in told if RAN[name] > before[name]] == []
     ends = Counter(node for kind, node in final(entries) if kind == "node.completed")
     assert ends == Counter(["a", "b", "c", "d", "deep", "deeper", "e"])
+    assert ends == Counter(node for kind, node in final(entries) if kind == "node.started")
     with contextlib.suppress(Exception):
         await saver.adelete_thread(task_id)

@@ -24,7 +24,7 @@ from tests.support.pods import running_pod
 from tests.support.server import free_port
 from tests.support.system import command
 from tests.support.waiting import wait_until
-from tests.support.wire import EVENT_STREAM, Wire, after_retry, assert_passing
+from tests.support.wire import EVENT_STREAM, Wire, after_retry, assert_farewell
 
 CANCELLING = {"on_disconnect": "cancel"}
 FAR = 600.0
@@ -84,12 +84,13 @@ async def pod_process(settings: Settings, folder: Path, drain_seconds: float) ->
         "TASKREEL_REDIS_URL": settings.redis_url,
         "TASKREEL_KEY_PREFIX": settings.key_prefix,
         "TASKREEL_POD_DRAIN_SECONDS": str(drain_seconds),
+        "TASKREEL_ACCESS_LOG": "false",
     }
     process = _start(port, environment, said)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
         pod = PodProcess(process, client, said)
         try:
-            await wait_until(pod.ready, 30)
+            await wait_until(pod.ready)
             yield pod
         finally:
             process.kill()
@@ -101,11 +102,12 @@ async def test_readiness_fails_first(settings: Settings, log: EventLog, task_id:
     await GraphDirectory(log.redis, log.keys).announce([ECHO])
     async with pod_process(settings, tmp_path, FAR) as pod, pod.listen(task_id) as wire:
         await pod.drain()
-        assert (await pod.client.get("/healthz")).status_code == 200
+        alive = await pod.client.get("/healthz")
+        assert (alive.status_code, alive.headers["connection"]) == (200, "close")
         assert (await pod.client.post("/tasks", json={"graph": "echo"})).status_code == 202
         refused = await pod.client.get(f"/tasks/{task_id}/stream", headers=EVENT_STREAM)
         assert refused.status_code == 200
-        assert_passing(refused.content)
+        assert_farewell(refused.content)
         await plant(log, task_id, ids("1-2", "1-3"))
         body = await wire.until(b"id: 1-3\n")
         assert after_retry(body).startswith(frames(await entries(log, task_id))[: -len(b"\n\n")])
@@ -124,7 +126,7 @@ async def test_streams_end_with_the_time_to_come_back(
         first = frames(await entries(tasks.log, task_id))
         before, _, farewell = body.partition(first)
         assert after_retry(before) == b""
-        assert_passing(farewell)
+        assert_farewell(farewell)
         assert await pod.ended() == (0, "")
     await seal(tasks, task_id, "1-2")
     async with running_pod(settings) as other:
@@ -144,7 +146,7 @@ async def test_a_second_signal_ends_it_at_once(settings: Settings, task_id: str,
 
             await wait_until(is_over)
             body = await wire.rest()
-        assert_passing(body[body.rindex(b"retry: ") :])
+        assert_farewell(body[body.rindex(b"retry: ") :])
         assert await pod.ended() == (-signal.SIGTERM, "")
 
 
@@ -153,7 +155,7 @@ async def test_clients_that_do_not_read_do_not_hold_it_up(
 ) -> None:
     """Their full sockets take no farewell; they are cut off, and no task is cancelled by that."""
     await plant(tasks.log, task_id, ids("1-2", "1-60000"))
-    request = f"GET /tasks/{task_id}/stream?on_disconnect=cancel HTTP/1.1\r\nHost: pod\r\n\r\n"
+    request = f"GET /tasks/{task_id}/stream?on_disconnect=cancel HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with pod_process(settings, tmp_path, 0) as pod:
         assert pod.client.base_url.port is not None
         with contextlib.ExitStack() as clients:

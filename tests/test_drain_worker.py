@@ -11,7 +11,8 @@ from uuid_utils import uuid7
 from events.log import EventLog
 from events.model import START, now_ms, timestamp
 from events.settings import Settings
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
 from tests.support.pods import RunningPod, running_worker
 from tests.support.stubborn_graphs import STUBBORN, noted
 from tests.support.tasks import assert_whole, types, until_status
@@ -40,7 +41,7 @@ def held(folder: Path, record: Path) -> dict[str, str]:
 
 async def until_noted(record: Path, line: str) -> None:
     """Wait until that has happened."""
-    await wait_until(lambda: line in noted(record), seconds=30)
+    await wait_until(lambda: line in noted(record))
 
 
 async def goes_at(going: WorkerProcess, record: Path, line: str) -> None:
@@ -120,6 +121,7 @@ async def test_a_node_that_takes_too_long_is_cut_off_and_run_again(
     await assert_whole(log, task_id)
 
 
+@pytest.mark.usefixtures("sweeps")
 async def test_a_second_signal_cuts_the_drain_short(
     pod: RunningPod, patient: Settings, log: EventLog, tmp_path: Path
 ) -> None:
@@ -169,7 +171,7 @@ async def test_drains_do_not_make_a_task_poison(pod: RunningPod, settings: Setti
     for attempt in (1, 2):
         async with worker_process(given, tmp_path) as going:
             task_id = task_id or await pod.submit("holding", input=held(tmp_path, record))
-            await wait_until(lambda: noted(record) == ["start hold"] * attempt, seconds=30)  # noqa: B023
+            await wait_until(lambda: noted(record) == ["start hold"] * attempt)  # noqa: B023
             going.signal()
             assert await going.ended() == 0
     (tmp_path / "until").touch()

@@ -1,28 +1,21 @@
-"""The example graphs, run as LangGraph runs them: neither knows of a log, a queue or a pod."""
+"""What holds for all examples: they are described, can be tried as they are, and know nothing of a log."""
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
-from unittest.mock import Mock
-from uuid import uuid4
 
 import jsonschema
 import pytest
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph.state import CompiledStateGraph
-from langgraph.types import Command
 
-from examples import approval, digest
-from examples.digest.copyist import Copyist
-from examples.digest.rank import scores
-from examples.digest.text import LONGEST, sentences, shipped
+from events.codec import document
+from events.model import EventId, EventType
+from examples import analysts, approval, digest, thinker
+from tests.support.examples import kept, parts_of, runs_of, thread
+from worker.translate import Translator
 
-Graph = CompiledStateGraph[Any, Any, Any, Any]
-Part = dict[str, Any]
-MODES: Any = ["tasks", "custom", "messages", "checkpoints"]
+EXAMPLES = [analysts, approval, digest, thinker]
+NAMES = [module.__name__.removeprefix("examples.") for module in EXAMPLES]
 
 
 @pytest.fixture(autouse=True)
@@ -31,293 +24,51 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TASKREEL_MODEL", raising=False)
 
 
-def kept(graph: Graph) -> Graph:
-    return graph.copy(update={"checkpointer": InMemorySaver()})
+def schema_of(module: ModuleType) -> dict[str, Any]:
+    return module.graph.get_input_jsonschema()
 
 
-def thread() -> RunnableConfig:
-    return {"configurable": {"thread_id": uuid4().hex}}
+def at_once(module: ModuleType, given: dict[str, Any]) -> dict[str, Any]:
+    return given | {"pace": 0} if "pace" in schema_of(module)["properties"] else given
 
 
-async def parts_of(graph: Graph, given: Any, config: RunnableConfig) -> list[Part]:
-    """Return all stream parts of a run, streamed as a worker does."""
-    stream: Any = graph.astream(
-        given, config, stream_mode=MODES, subgraphs=True, version="v2", durability="sync"
-    )
-    return [part async for part in stream]
-
-
-def of_type(parts: Sequence[Part], kind: str) -> list[Any]:
-    return [part["data"] for part in parts if part["type"] == kind]
-
-
-def flat(text: str) -> str:
-    return " ".join(text.split())
-
-
-async def digested(**given: Any) -> dict[str, Any]:
-    graph: Graph = digest.graph
-    return await graph.ainvoke(given)
-
-
-def picked(result: dict[str, Any]) -> list[str]:
-    return result["digest"].split("\n\n")[1:]
-
-
-async def asked(graph: Graph, config: RunnableConfig) -> dict[str, Any]:
-    [question] = (await graph.aget_state(config)).interrupts
-    return question.value
-
-
-# --- digest
-
-
-async def test_default_digest() -> None:
-    """With no input at all, seven sentences of the shipped text come out verbatim and in reading order."""
-    result = await digested()
-    text, chosen = flat(shipped()), picked(result)
-    places = [text.find(sentence) for sentence in chosen]
-    assert len(chosen) == 7
-    assert -1 not in places
-    assert places == sorted(places)
-    assert (result["read"], result["parts"]) == (len(sentences(shipped())), 12)
-
-
-async def test_digest_is_deterministic() -> None:
-    """Two runs of the same input give the same digest, as a resumed run must."""
-    assert await digested(sentences=20, parts=9) == await digested(sentences=20, parts=9)
-
-
-async def test_digest_in_a_used_thread() -> None:
-    """A second run in a thread digests its own text only."""
-    graph, config = kept(digest.graph), thread()
-    await graph.ainvoke({}, config)
-    again = await graph.ainvoke({"text": "Only one sentence is here."}, config)
-    assert picked(again) == ["Only one sentence is here."]
-
-
-async def test_deltas_make_the_digest() -> None:
-    """The messages stream word by word, under one id, and concatenate to the digest."""
-    graph, config = kept(digest.graph), thread()
-    chunks = [chunk for chunk, _ in of_type(await parts_of(graph, {}, config), "messages")]
-    state = await graph.aget_state(config)
-    words = [chunk.text for chunk in chunks if chunk.text]
-    assert "".join(words) == state.values["digest"]
-    assert len(words) == len(state.values["digest"].split())
-    assert len({chunk.id for chunk in chunks}) == 1
-
-
-async def test_progress_of_each_part() -> None:
-    """Each part reports its progress once, as a number out of all parts."""
-    events = of_type(await parts_of(kept(digest.graph), {"parts": 9}, thread()), "custom")
-    counted = [(event["current"], event["total"]) for event in events if "current" in event]
-    assert sorted(counted) == [(number, 9) for number in range(1, 10)]
-    assert all(isinstance(event["message"], str) for event in events)
-
-
-@pytest.mark.parametrize("count", [1, 3, 50])
-async def test_digest_has_the_sentences_asked_for(count: int) -> None:
-    """The digest of a text with enough sentences has as many as were asked for."""
-    assert len(picked(await digested(sentences=count))) == count
-
-
-@pytest.mark.parametrize(
-    ("text", "read"),
-    [
-        ("", 0),
-        (" \n\t\n ", 0),
-        ("One sentence only.", 1),
-        ("no stop and no capital", 1),
-        ("a" * 1_000_000, 1),
-        ("b " * 500_000, 1),
-        ("!" * 1_000_000, 1),
-        ("\N{GRINNING FACE}! \N{FAMILY}. \u4f60\u597d\u3002\u518d\u89c1\uff01", 4),
-        ("A\0B. \0C. \x1b[31mD\x07.", 3),
-        ("Same again. " * 5000, 1),
-    ],
-    ids=["empty", "blank", "one", "no-stop", "1MB", "1MB-words", "stops", "unicode", "control", "same"],
-)
-async def test_odd_texts(text: str, read: int) -> None:
-    """Texts that are no prose give a digest of what sentences they have, none of them overlong."""
-    result = await digested(text=text)
-    assert result["read"] == read
-    assert len(picked(result)) == min(read, 7)
-    assert all(sentence in flat(text) and len(sentence) <= LONGEST for sentence in picked(result))
-
-
-async def test_long_text_gets_more_parts() -> None:
-    """Ranking compares every pair, so a part never has more than some two hundred sentences."""
-    text = " ".join(f"Sentence {number} tells about number {number}." for number in range(1000))
-    assert (await digested(text=text, parts=1))["parts"] == 5
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Mr. Bean met Dr. No. He ran.", ["Mr. Bean met Dr. No.", "He ran."]),
-        (
-            "\u2018Oh dear!\u2019 cried she. Then\nnothing.",
-            ["\u2018Oh dear!\u2019 cried she.", "Then nothing."],
-        ),
-        ("A heading\r\n\r\nA line.", ["A heading", "A line."]),
-        ("Twice. Once. Twice.", ["Twice.", "Once."]),
-    ],
-    ids=["titles", "speech", "heading", "once-each"],
-)
-def test_sentences(text: str, found: list[str]) -> None:
-    """Sentences end at stops and blank lines, but not after a title or before a small letter."""
-    assert sentences(text) == found
-
-
-def test_scores() -> None:
-    """The sentence that shares words with the others weighs most, and the mean weight is 1."""
-    weights = scores(
-        ["Green apples grow.", "Green apples taste like pears.", "Pears taste sweet.", "Nothing."]
-    )
-    assert max(weights) == weights[1]
-    assert min(weights) == weights[3]
-    assert sum(weights) == pytest.approx(4)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{"text": 5}, {"sentences": "7"}, {"sentences": 0}, {"sentences": 51}, {"parts": 65}, {"parts": 1.5}, []],
-    ids=str,
-)
-def test_digest_schema_refuses(given: Any) -> None:
-    """The input schema refuses wrong types and numbers out of bounds."""
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(given, digest.graph.get_input_jsonschema())
-
-
-@pytest.mark.parametrize("given", [{}, {"text": ""}, {"text": "A.", "sentences": 50, "parts": 1}], ids=str)
-def test_digest_schema_accepts(given: Any) -> None:
-    """Every field of the input is optional, and each is described."""
-    schema = digest.graph.get_input_jsonschema()
-    jsonschema.validate(given, schema)
-    assert all(field["description"] for field in schema["properties"].values())
-
-
-async def test_named_model_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With TASKREEL_MODEL set, the model that langchain makes of that name writes the digest."""
-    maker = Mock(return_value=Copyist())
-    langchain: Any = ModuleType("langchain.chat_models")
-    langchain.init_chat_model = maker
-    monkeypatch.setitem(sys.modules, "langchain", ModuleType("langchain"))
-    monkeypatch.setitem(sys.modules, "langchain.chat_models", langchain)
-    monkeypatch.setenv("TASKREEL_MODEL", "someone:their-model")
-    assert picked(await digested(text="A sentence.")) == ["A sentence."]
-    maker.assert_called_once_with("someone:their-model")
-
-
-async def test_named_model_without_langchain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without langchain, a set TASKREEL_MODEL fails with one line that says what to install."""
-    monkeypatch.setitem(sys.modules, "langchain", None)
-    monkeypatch.setenv("TASKREEL_MODEL", "someone:their-model")
-    with pytest.raises(RuntimeError) as failed:
-        await digested(text="A sentence.")
-    assert str(failed.value).splitlines() == [
-        "TASKREEL_MODEL=someone:their-model needs langchain: pip install 'taskreel[models]'"
-    ]
-
-
-# --- approval
-
-WISH = {"customer": "Ada", "amount": 120, "reason": "It came damaged."}
-
-
-async def test_approval_asks() -> None:
-    """A larger amount stops at a question with the draft, the recommendation and the options."""
-    graph, config = kept(approval.graph), thread()
-    parts = await parts_of(graph, WISH, config)
-    question = await asked(graph, config)
-    assert [event["current"] for event in of_type(parts, "custom")] == [1, 2]
-    assert question["question"] == "Refund 120.00 euros to Ada?"
-    assert question["draft"].startswith("Dear Ada,")
-    assert (question["recommendation"], question["options"]) == ("approve", ["approve", "reject"])
-    assert "problem" not in question
-
-
-@pytest.mark.parametrize(
-    ("answer", "decision", "note"),
-    [
-        ("reject", "reject", ""),
-        (" Approve\n", "approve", ""),
-        ({"decision": "approve", "note": "Sorry!"}, "approve", "Sorry!"),
-    ],
-    ids=["string", "loose-string", "dict"],
-)
-async def test_approval_resumes(answer: Any, decision: str, note: str) -> None:
-    """A person's answer, plain or with a note, finishes the run."""
-    graph, config = kept(approval.graph), thread()
-    await graph.ainvoke(WISH, config)
-    result = await graph.ainvoke(Command(resume=answer), config)
-    assert (result["decision"], result["decided_by"], result["note"]) == (decision, "person", note)
-    assert result["letter"].endswith(note)
-
-
-@pytest.mark.parametrize(
-    "answer", ["maybe", 5, [], {"note": "hm"}, {"decision": "approve", "note": 5}], ids=str
-)
-async def test_bad_answer_asks_again(answer: Any) -> None:
-    """An answer that can't be read leads to a new question that says why, which can then be answered."""
-    graph, config = kept(approval.graph), thread()
-    await graph.ainvoke(WISH, config)
-    first = (await graph.aget_state(config)).interrupts[0].id
-    await graph.ainvoke(Command(resume=answer), config)
-    assert (await asked(graph, config))["problem"]
-    assert (await graph.aget_state(config)).interrupts[0].id != first
-    assert (await graph.ainvoke(Command(resume="approve"), config))["decision"] == "approve"
-
-
-@pytest.mark.parametrize("amount", [0.01, 50])
-async def test_small_amount_passes(amount: float) -> None:
-    """Nobody is asked about an amount up to the limit."""
-    graph: Graph = approval.graph
-    result = await graph.ainvoke({"customer": "Ada", "amount": amount})
-    assert (result["decision"], result["decided_by"]) == ("approve", "rule")
-
-
-@pytest.mark.parametrize(
-    ("amount", "reason", "recommended"),
-    [
-        (50.01, "It is BROKEN", "approve"),
-        (60, "", "reject"),
-        (1000, "late", "approve"),
-        (1001, "late", "reject"),
-    ],
-)
-async def test_recommendation(amount: float, reason: str, recommended: str) -> None:
-    """The rules recommend a refund where the reason names a ground and the amount is not large."""
-    graph, config = kept(approval.graph), thread()
-    await graph.ainvoke({"customer": "Ada", "amount": amount, "reason": reason}, config)
-    assert (await asked(graph, config))["recommendation"] == recommended
-
-
-@pytest.mark.parametrize(
-    "given",
-    [{}, {"customer": "Ada"}, {"customer": "", "amount": 5}, {**WISH, "amount": "5"}, {**WISH, "amount": 0}],
-    ids=str,
-)
-def test_approval_schema_refuses(given: Any) -> None:
-    """The input schema refuses a wish with no customer or with no amount above zero."""
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(given, approval.graph.get_input_jsonschema())
-
-
-# --- both
-
-
-@pytest.mark.parametrize("module", [digest, approval], ids=["digest", "approval"])
+@pytest.mark.parametrize("module", EXAMPLES, ids=NAMES)
 def test_named_and_described(module: ModuleType) -> None:
     """A graph has a name, and its module's docstring starts with a one-line description."""
     assert module.graph.get_name() == module.__name__.removeprefix("examples.")
     assert (module.__doc__ or "").splitlines()[0].endswith(".")
+    assert all(field["description"] for field in schema_of(module)["properties"].values())
+
+
+@pytest.mark.parametrize("module", EXAMPLES, ids=NAMES)
+async def test_shipped_input_runs(module: ModuleType) -> None:
+    """The schema's example fits the schema, and leads to the end or to a question."""
+    [given] = schema_of(module)["examples"]
+    jsonschema.validate(given, schema_of(module))
+    graph, config = kept(module.graph), thread()
+    result = await graph.ainvoke(at_once(module, given), config)
+    waits = bool((await graph.aget_state(config)).interrupts)
+    assert waits == (module is approval)
+    if not waits:
+        jsonschema.validate(result, module.graph.get_output_jsonschema())
+
+
+@pytest.mark.parametrize("module", EXAMPLES, ids=NAMES)
+async def test_every_event_can_be_logged(module: ModuleType) -> None:
+    """What the nodes return, report and write is JSON, and bears the name of its node."""
+    [given] = schema_of(module)["examples"]
+    translator = Translator()
+    parts = await parts_of(kept(module.graph), at_once(module, given), thread())
+    events = [event for part in parts for event in translator.translate(part)]
+    assert all(document(event, EventId(1, number), 0) for number, event in enumerate(events, 1))
+    told = [event.node for event in events if event.type == EventType.NODE_STARTED]
+    assert told == runs_of(parts)
 
 
 def test_examples_import_nothing_of_ours() -> None:
-    """A fresh interpreter that imports both examples has loaded no other package of this project."""
-    script = "import sys, examples.digest, examples.approval; print(*{m.split('.')[0] for m in sys.modules})"
+    """A fresh interpreter that imports all examples has loaded no other package of this project."""
+    named = ", ".join(module.__name__ for module in EXAMPLES)
+    script = f"import sys, {named}; print(*{{name.split('.')[0] for name in sys.modules}})"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert {"examples", "igraph", "langgraph"} <= set(loaded.split())
     assert not {"api", "worker", "events", "cli"} & set(loaded.split())

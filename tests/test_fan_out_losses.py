@@ -89,6 +89,7 @@ def drop_all(crowd: Crowd) -> None:
             follower.drop(forget=random.randrange(2 * LOST))
 
 
+@pytest.mark.usefixtures("redis_port")  # many logs are rolled back in one transaction
 async def test_what_was_lost_for_good_is_taken_back_from_everybody(
     url: str, tasks: TaskStore, workers: list[Appender]
 ) -> None:
@@ -109,6 +110,7 @@ async def test_what_was_lost_for_good_is_taken_back_from_everybody(
     assert any(follower.rewinds for _, followers in crowd for follower in followers)
 
 
+@pytest.mark.usefixtures("redis_port")  # many logs are rolled back in one transaction
 async def test_what_was_lost_and_put_back_is_nobodys_loss(
     url: str, tasks: TaskStore, appender: Appender
 ) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from events.append import Appender
-from events.model import Event, EventType
+from events.model import Event, EventId, EventType
+from events.position import Located
 from events.tasks import TaskStore
 from tests.support.http import code
 from tests.support.logs import SUCCEEDED, attempt, entries, ids, lose, numbered, plant, seal
@@ -209,3 +210,21 @@ async def test_a_cursor_ahead_of_the_end_has_nothing_after_it(pod: RunningPod, s
         assert await page(pod, sealed, after=after) == {"events": [], "next": None, "sealed": True}
         answer = await pod.client.get(f"/tasks/{sealed}/events", params={"after": after}, headers=LINES)
         assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("attempts", ["final", "all"])
+async def test_a_log_that_expires_while_it_is_read_is_gone(
+    pod: RunningPod, sealed: str, monkeypatch: pytest.MonkeyPatch, attempts: str
+) -> None:
+    """It was there a moment ago; that's no fault of the pod's."""
+    log = pod.pod.log
+    locate = log.locate
+
+    async def late(task_id: str, position: EventId) -> Located:
+        located = await locate(task_id, position)
+        await log.redis.delete(log.keys.log(task_id))
+        return located
+
+    monkeypatch.setattr(log, "locate", late)
+    answer = await pod.client.get(f"/tasks/{sealed}/events", params={"attempts": attempts})
+    assert (answer.status_code, code(answer)[1]) == (410, "log_expired")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from events.log import EventLog
@@ -120,6 +122,20 @@ async def test_a_rewind_behind_an_outage_is_told(
             redis.shut = False
             body = await wire.until(b'"last":"1-5"}\n\n')
     assert body.endswith(b'id: 1-5\nevent: stream.rewound\ndata: {"requested":"1-10","last":"1-5"}\n\n')
+
+
+async def test_a_pod_says_once_that_redis_is_away(
+    settings: Settings, redis_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And once that it's back, also if nobody listens to anything."""
+    caplog.set_level(logging.INFO, "events.pump")
+    async with gate(redis_port) as redis, running_pod(settings.model_copy(update={"redis_url": redis.url})):
+        await wait_until(lambda: redis.connections > 0)
+        redis.close()
+        await wait_until(lambda: redis.refused > 3)
+        redis.shut = False
+        await wait_until(lambda: "logs can be read again" in caplog.text)
+    assert caplog.text.count("logs can't be read") == 1
 
 
 async def test_a_cursor_ahead_of_a_sealed_log_is_put_right_and_the_stream_ends(

@@ -16,7 +16,7 @@ from tests.support.pods import RunningPod, running_pod
 from tests.support.proxy import gate
 from tests.support.server import free_port
 from tests.support.waiting import wait_until
-from tests.support.wire import EVENT_STREAM, after_retry, assert_passing, listen
+from tests.support.wire import EVENT_STREAM, after_retry, assert_farewell, assert_passing, listen
 
 UNKNOWN = "/tasks/01938e5e-0000-7000-8000-000000000000/stream"
 
@@ -41,7 +41,7 @@ async def assert_both_manners(
     assert eager.status_code == 200
     assert eager.headers["content-type"].partition(";")[0] == "text/event-stream"
     assert eager.headers["cache-control"] == "no-store"
-    assert_passing(eager.content)
+    (assert_farewell if code == "draining" else assert_passing)(eager.content)
     for accept in ("*/*", "text/*"):
         plain = await ask({"Accept": accept})
         assert plain.status_code == status, accept
@@ -67,7 +67,7 @@ async def test_draining_ends_open_streams_with_the_time_to_come_back(
     first = frames(await entries(log, task_id))
     before, _, farewell = body.partition(first)
     assert after_retry(before) == b""
-    assert_passing(farewell)
+    assert_farewell(farewell)
 
 
 async def test_a_full_pod_sends_clients_elsewhere(settings: Settings, task_id: str) -> None:
@@ -94,7 +94,7 @@ async def test_a_submit_that_asks_for_its_stream_has_the_same_manners(
     pod.pod.streams.draining = True
     answer = await pod.client.post("/tasks", json={"graph": "echo"}, headers=EVENT_STREAM)
     assert answer.status_code == 200
-    assert_passing(answer.content)
+    assert_farewell(answer.content)
     assert (await pod.client.get("/tasks")).json()["tasks"] == []
 
 
@@ -120,7 +120,7 @@ async def test_a_stream_survives_an_outage(
     log = tasks.log
     await plant(log, task_id, ids("1-2", "1-5"))
     async with gate(redis_port) as redis:
-        behind = settings.model_copy(update={"redis_url": redis.url, "heartbeat_seconds": 600})
+        behind = settings.model_copy(update={"redis_url": redis.url})
         async with running_pod(behind) as pod, listen(pod, task_id) as wire:
             await wire.until(b"id: 1-5\n")
             redis.close()
@@ -143,7 +143,7 @@ async def test_an_outage_during_catch_up_is_survived(
     await plant(log, task_id, ids("1-2", "1-3000"))
     await seal(tasks, task_id, "1-3001")
     async with gate(redis_port) as redis:
-        behind = settings.model_copy(update={"redis_url": redis.url, "heartbeat_seconds": 600})
+        behind = settings.model_copy(update={"redis_url": redis.url})
         async with running_pod(behind) as pod, listen(pod, task_id) as wire:
             await wire.until(b"id: 1-2\n")
             redis.cut()

@@ -14,6 +14,7 @@ from events.keys import Keys
 from events.model import START
 from events.settings import Settings
 from events.tasks import TaskStore
+from events.tenancy import ANYBODY, DEFAULT
 from tests.support.http import ECHO, code, submit
 from tests.support.logs import SUCCEEDED, attempt, entries, frames, plant
 from tests.support.pods import RunningPod, running_pod
@@ -117,7 +118,7 @@ async def test_a_submit_that_was_cut_off_is_finished_by_the_next(
         broken.setattr(pod.pod.tasks, "submit", cut_off)
         answer = await submit(pod, "key")
         assert answer.status_code == 503
-    reserved = await redis.get(keys.idempotency("key"))
+    reserved = await redis.get(keys.idempotency(DEFAULT, ANYBODY, "key"))
     answer = await submit(pod, "key")
     assert answer.status_code == 202
     assert answer.json()["task_id"] in reserved.decode()

@@ -14,7 +14,8 @@ from events.graphs import GraphDirectory
 from events.keys import Keys
 from events.log import EventLog
 from events.model import Event, EventType
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
 from tests.support.http import ECHO, code
 from tests.support.logs import SUCCEEDED, attempt, numbered, seal
 from tests.support.pods import RunningPod
@@ -71,6 +72,7 @@ async def test_tasks_are_listed_by_status_and_graph(
     ended, running = made[1], made[4]
     await attempt(tasks, appender, ended, [SUCCEEDED])
     await attempt(tasks, appender, running)
+    await tasks.expect(running, 5_000)  # as a worker does after its claim
     assert await pages(pod, graph="digest", limit=3) == [made[9::-3][:3], [made[0]]]
     assert await pages(pod, status="succeeded") == [[ended]]
     assert await pages(pod, status="running", graph="echo") == [[running]]
@@ -149,6 +151,18 @@ async def test_a_failed_task_shows_why(pod: RunningPod, tasks: TaskStore, append
     assert "result" not in task
 
 
+async def test_a_list_has_what_tells_tasks_apart_and_no_results(
+    pod: RunningPod, tasks: TaskStore, appender: Appender
+) -> None:
+    """A result may have 1 MiB; why a task failed and what one asks are told as the task itself does."""
+    made = [await make(tasks, colour="red") for _ in range(3)]
+    for task_id, last in zip(made, (SUCCEEDED, FAILED, ASKED), strict=True):
+        await attempt(tasks, appender, task_id, [last])
+    shown = [(await pod.client.get(f"/tasks/{task_id}")).json() for task_id in reversed(made)]
+    assert [task.pop("result", None) for task in shown] == [None, None, {"answer": 42}]
+    assert (await pod.client.get("/tasks")).json() == {"tasks": shown, "next": None}
+
+
 async def ask_all(
     pod: RunningPod, task_id: str, headers: Sequence[tuple[str, str]] = ()
 ) -> list[httpx.Response]:
@@ -208,6 +222,7 @@ async def test_graphs_are_listed_and_shown(pod: RunningPod, redis: Redis, keys: 
     shown = (await pod.client.get("/graphs/echo")).json()
     assert shown["input_schema"] == ECHO.input_schema
     assert shown["mermaid"] == "graph TD;"
+    assert (shown["nodes"], shown["edges"], shown["drawing"]) == ([], [], None)
     assert (await pod.client.get("/graphs")).json() == {"graphs": [shown]}
     answer = await pod.client.get("/graphs/CANARY")
     assert code(answer) == (404, "graph_not_found")

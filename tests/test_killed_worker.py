@@ -32,7 +32,7 @@ async def kill_while_it_runs(pod: RunningPod, settings: Settings, folder: Path, 
     before = len(noted(folder / "record"))
     async with worker_process(settings, folder) as worker:
         task_id = task_id or await pod.submit("holding", input=held(folder))
-        await wait_until(lambda: len(noted(folder / "record")) > before, seconds=30)
+        await wait_until(lambda: len(noted(folder / "record")) > before)
         worker.signal(signal.SIGKILL)
         await worker.ended()
     return task_id

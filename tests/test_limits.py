@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.admission import Admission
-from api.limits import OWN_FILES, Limits, carried, needed_files
+from api.edge.admission import Admission
+from api.edge.limits import OWN_FILES, Limits, carried, needed_files
 from events.log import EventLog
 from events.settings import Settings
 from tests.support.logs import plant
@@ -29,13 +29,15 @@ from tests.support.waiting import wait_until
 FILES = 256
 CLIENTS = 400
 FOUND = carried(FILES, 10_000)
-HEALTH = b"GET /healthz HTTP/1.1\r\nHost: pod\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CLOSE = b"connection: close\r\n"
 
 
 def get_stream(task_id: str, accept: str = "text/event-stream", more: str = "") -> bytes:
     """The request for a stream."""
-    return f"GET /tasks/{task_id}/stream HTTP/1.1\r\nHost: pod\r\nAccept: {accept}\r\n{more}\r\n".encode()
+    return (
+        f"GET /tasks/{task_id}/stream HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n{more}\r\n".encode()
+    )
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ async def narrow_url(settings: Settings, errors: Path) -> AsyncGenerator[str]:
 
 async def _is_ready(url: str) -> bool:
     with contextlib.suppress(httpx.HTTPError):
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
             return (await client.get("/readyz")).status_code == 200
     return False
 
@@ -134,21 +136,16 @@ async def _gets_in(url: str, task_id: str, streams: list[Socket], wanted: int) -
 
 
 @contextlib.asynccontextmanager
-async def two_places(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, patience: float
-) -> AsyncGenerator[tuple[str, Admission]]:
+async def two_places(settings: Settings, patience: float) -> AsyncGenerator[tuple[str, Admission]]:
     """The URL of a pod that can carry two connections, one of them a stream."""
-    admission = Admission(Limits(streams=1, connections=2), patience)
-    monkeypatch.setattr("tests.support.pods.HttpProtocol", admission.protocol)
-    async with running_pod(settings) as pod:
+    admission = Admission(Limits(streams=1, connections=2), patience=patience)
+    async with running_pod(settings, admission=admission) as pod:
         yield pod.url, admission
 
 
-async def test_a_newcomer_takes_the_place_of_who_was_silent_for_longest(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_newcomer_takes_the_place_of_who_was_silent_for_longest(settings: Settings) -> None:
     """After its answer, or in the middle of its request; whoever came later stays."""
-    async with two_places(settings, monkeypatch, patience=0) as (url, admission):
+    async with two_places(settings, patience=0) as (url, admission):
         served = await begin(url, HEALTH)
         assert CLOSE not in await served.until(b"alive")
         begun = await begin(url, HEALTH[:20])
@@ -167,10 +164,10 @@ async def test_a_newcomer_takes_the_place_of_who_was_silent_for_longest(
 
 
 async def test_who_has_just_come_is_left_in_peace(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A newcomer is turned away then, which is counted, and logged once a minute."""
-    async with two_places(settings, monkeypatch, patience=60) as (url, admission):
+    async with two_places(settings, patience=60) as (url, admission):
         silent = [await begin(url), await begin(url)]
         for _ in range(3):
             assert await answer(url, HEALTH) == b""
@@ -183,11 +180,9 @@ async def test_who_has_just_come_is_left_in_peace(
         await wait_until(lambda: _is_ready(url))
 
 
-async def test_a_stream_keeps_its_place(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, log: EventLog, task_id: str
-) -> None:
+async def test_a_stream_keeps_its_place(settings: Settings, log: EventLog, task_id: str) -> None:
     """Its client has nothing to say, and isn't taken for silent, not even if it owes its request's body."""
-    async with two_places(settings, monkeypatch, patience=0) as (url, _):
+    async with two_places(settings, patience=0) as (url, _):
         stream = await begin(url, get_stream(task_id, more="Content-Length: 5\r\n"))
         await stream.until(b"id: 0-1\n")
         silent = await begin(url)
@@ -200,7 +195,7 @@ async def test_a_stream_keeps_its_place(
 
 def test_the_soft_limit_is_raised_and_what_it_carries_is_told() -> None:
     """As far as the hard limit, and in one line that says what was found, what is needed and what to do."""
-    code = "from cli import logs; logs.configure(); from api.limits import prepare; print(prepare(200))"
+    code = "from cli import logs; logs.configure(); from api.edge.limits import prepare; print(prepare(200))"
     for hard, streams, lines in ((350, 177, 1), (1000, 200, 0)):
         script = f'ulimit -Sn 100; ulimit -Hn {hard}; exec "$@"'
         done = subprocess.run(

@@ -12,6 +12,7 @@ from bench.load import Received, clients
 from events.append import Appender
 from events.tasks import TaskStore
 from tests.support.growing import growing
+from tests.support.listening import listening, port_of
 from tests.support.pods import RunningPod
 
 pytestmark = pytest.mark.skipif(load.missing() is not None, reason=load.missing() or "")
@@ -41,8 +42,8 @@ async def answered_with(frames: Sequence[bytes], until: int) -> Received:
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        return await receive(server.sockets[0].getsockname()[1], 1, ["/"], until)
+    async with listening(answer) as server:
+        return await receive(port_of(server), 1, ["/"], until)
 
 
 def frame(seq: int) -> bytes:

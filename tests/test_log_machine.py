@@ -27,7 +27,7 @@ from events.append import Appender
 from events.connect import connect
 from events.errors import Fenced, Held, LogExpired, Sealed, TaskExists, TaskNotFound
 from events.keys import Keys
-from events.log import EventLog, submitted
+from events.log import Claim, EventLog, submitted
 from events.model import START, Event, EventId, EventType
 from events.tasks import TaskStore
 from events.writer import AttemptWriter
@@ -93,7 +93,7 @@ class LogMachine(RuleBasedStateMachine):
         assert claim.started == EventId(last.attempt + 1, last.seq + 1)
         self.model.entries.append((claim.started, EventType.ATTEMPT_STARTED))
         self.model.leased = True
-        return self.appender.writer(claim)
+        return self.runner.run(self._writer(claim))
 
     @precondition(lambda self: self.model.leased)
     @rule()
@@ -186,6 +186,9 @@ class LogMachine(RuleBasedStateMachine):
         for kind in kinds:
             last = self.model.entries[-1][0]
             self.model.entries.append((EventId(last.attempt, last.seq + 1), kind))
+
+    async def _writer(self, claim: Claim) -> AttemptWriter:
+        return self.appender.writer(claim)
 
     async def _append(self, writer: AttemptWriter, kinds: list[EventType]) -> None:
         for kind in kinds:

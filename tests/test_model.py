@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
+from enum import Enum
 
 import orjson
 import pytest
@@ -66,6 +68,19 @@ class Point(BaseModel):
     x: float
 
 
+@dataclass
+class Spot:
+    """A user's own data class."""
+
+    x: object
+
+
+class Odd(Enum):
+    """A user's own enumeration."""
+
+    NAN = float("nan")
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [({"a": None}, b'{"a":null}'), ({1: {"b", "a"}}, b'{"1":["a","b"]}'), (Point(x=1), b'{"x":1.0}')],
@@ -80,6 +95,7 @@ def test_plain_data_and_models_are_stored(value: object, expected: bytes) -> Non
     [
         float("nan"), [None, float("inf")], {"a": {"b": float("-inf")}}, (float("nan"),),
         Point(x=float("nan")), "\ud800", object(), 2**70, b"bytes", {float("nan")}, {None: float("nan")},
+        {float("nan"): 1}, {1: "a", "1": "b"}, Spot(float("nan")), Spot(Point(x=float("nan"))), Odd.NAN,
     ],
 )  # fmt: skip
 def test_what_json_cannot_hold_is_refused(value: object) -> None:

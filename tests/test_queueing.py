@@ -23,7 +23,7 @@ CROWD = 120
 @pytest.fixture
 async def arq(settings: Settings, keys: Keys) -> AsyncGenerator[ArqRedis]:
     """arq's client."""
-    it = arq_client(settings.redis_url, keys.queue("default"))
+    it = arq_client(settings.queue_url or settings.redis_url, keys.queue("default"))
     yield it
     await it.aclose(close_connection_pool=True)
 
@@ -54,7 +54,7 @@ async def test_what_others_have_taken_does_not_hide_what_waits(arq: ArqRedis, ke
     async with taking(arq, keys, CROWD, run_long):
         for number in range(CROWD):
             await arq.enqueue_job(FUNCTION, f"task {number}", _job_id=f"{keys.prefix}:{number}")
-        await wait_until(lambda: len(running) == CROWD, seconds=30)
+        await wait_until(lambda: len(running) == CROWD)
         async with taking(arq, keys, 1, run):
             await arq.enqueue_job(FUNCTION, "the next", _job_id=f"{keys.prefix}:next")
             await wait_until(lambda: taken + running[CROWD:] == ["the next"])

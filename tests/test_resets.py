@@ -69,7 +69,7 @@ async def assert_falls_to(before: dict[str, int], held: Gauge) -> None:
         return await held() == before
 
     with contextlib.suppress(AssertionError):
-        await wait_until(reached, 10)
+        await wait_until(reached)
     assert await held() == before
 
 
@@ -130,9 +130,15 @@ async def test_nothing_is_left_of_clients_that_were_reset(
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into another process as Linux lets it")
 async def test_nothing_is_left_at_a_pod_in_a_process_of_its_own(
-    capfd: pytest.CaptureFixture[str], settings: Settings, redis: Redis, keys: Keys, logs: list[Growing]
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    redis: Redis,
+    keys: Keys,
+    logs: list[Growing],
 ) -> None:
     """The same, as pods are deployed."""
+    monkeypatch.setenv("TASKREEL_ACCESS_LOG", "false")
     async with pod_process(settings) as pod:
 
         async def held() -> dict[str, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
 
 from events.append import Appender
 from events.connect import connect
+from events.delivery import Answer, Terms, looked_up
 from events.errors import Fenced, Held
 from events.keys import Keys
 from events.log import EventLog
@@ -18,8 +19,9 @@ from events.model import Entry, EventId
 from events.position import Rewound
 from events.scripts import LOST_ATTEMPTS
 from events.tasks import TaskStore
-from events.writer import AttemptWriter, Write
-from tests.support.attempts import open_attempt, progress, roll_back, write
+from events.tenancy import DEFAULT
+from events.writer import AttemptWriter
+from tests.support.attempts import open_attempt, progress, roll_back, server_of, write
 from tests.support.proxy import proxy
 from tests.support.waiting import wait_until
 
@@ -27,7 +29,7 @@ from tests.support.waiting import wait_until
 async def lose(log: EventLog, task_id: str, keep: int) -> None:
     """Restart Redis, as its clients see it, with the log's first entries only."""
     await roll_back(log, task_id, keep)
-    await log.redis.client_kill_filter(_type="normal")
+    await server_of(log, task_id).client_kill_filter(_type="normal")
 
 
 async def history(log: EventLog, task_id: str) -> list[Entry]:
@@ -130,7 +132,7 @@ async def test_a_log_that_is_gone_is_not_made_again(
 ) -> None:
     """A log without its submit would be no task."""
     await log.redis.delete(log.keys.log(task_id))
-    await log.redis.client_kill_filter(_type="normal")
+    await server_of(log, task_id).client_kill_filter(_type="normal")
     with pytest.raises(Fenced):
         await write(writer, 1)
     assert not await log.redis.exists(log.keys.log(task_id))
@@ -142,17 +144,17 @@ async def test_a_task_that_began_in_the_lost_second_is_whole_again(
     """Its log, its record and its place in the list; on another server than that of the claim alone."""
     before, state = await history(log, task_id), await tasks.get(task_id)
     await log.redis.delete(log.keys.log(task_id), log.keys.task(task_id), log.keys.lease(task_id))
-    await log.redis.zrem(log.keys.index, task_id)
+    await log.redis.zrem(log.keys.index(DEFAULT), task_id)
     record = list(writer.claim.record)
     record[record.index(b"server") + 1] = b"the one before"
     object.__setattr__(writer.claim, "record", record)
-    await log.redis.client_kill_filter(_type="normal")
+    await server_of(log, task_id).client_kill_filter(_type="normal")
     await write(writer, 1)
     assert (await history(log, task_id))[:-1] == before
     again = await tasks.get(task_id)
     assert again.record == state.record
-    assert await log.redis.zscore(log.keys.index, task_id) == 0
-    await log.redis.expire(log.keys.index, 60)  # as the next submit does
+    assert await log.redis.zscore(log.keys.index(DEFAULT), task_id) == 0
+    await log.redis.expire(log.keys.index(DEFAULT), 60)  # as the next submit does
 
 
 async def test_what_is_beyond_memory_shows_as_a_gap(
@@ -191,7 +193,11 @@ async def test_several_writers_are_put_right_at_once(
 
 
 async def test_a_fence_found_while_a_refusal_is_looked_up_holds_nobody_up(
-    redis_port: int, log: EventLog, other_appender: Appender, task_id: str
+    redis_port: int,
+    log: EventLog,
+    other_appender: Appender,
+    task_id: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The connection breaks as a refused entry is looked for: its writer is fenced, and others go on."""
     async with proxy(redis_port) as between:
@@ -200,13 +206,13 @@ async def test_a_fence_found_while_a_refusal_is_looked_up_holds_nobody_up(
         first = await open_attempt(log, appender, task_id)
         await write(first, 1)
         again = await open_attempt(log, other_appender, task_id)
-        look_up = appender._was_written  # pyright: ignore[reportPrivateUsage]
 
-        async def broken(write: Write) -> bytes | Fenced:
-            between.cut()
-            return await look_up(write)
+        async def broken(connection: Any, answers: list[Answer], terms: Terms) -> list[Answer]:
+            if any(isinstance(reply, Exception) for _, reply in answers):
+                between.cut()
+            return await looked_up(connection, answers, terms)
 
-        appender._was_written = broken  # pyright: ignore[reportPrivateUsage]
+        monkeypatch.setattr("events.courier.looked_up", broken)
         with pytest.raises(Fenced):
             await write(first, 1)
         await log.redis.delete(log.keys.lease(task_id))
@@ -225,13 +231,13 @@ async def test_claims_wait_for_writers_after_a_restart_and_skip_numbers(
     with pytest.raises(Held) as held:
         await log.claim(task_id, "me", worker="me", lease_ms=1000)
     assert 0 < held.value.remaining_ms <= 3000
-    info = cast("dict[str, str]", await redis.info("server"))
-    await redis.hset(keys.task(task_id), "settling", f"{info['run_id']}:1")  # pyright: ignore[reportGeneralTypeIssues]
+    info = cast("dict[str, str]", await server_of(log, task_id).info("replication"))
+    await redis.hset(keys.task(task_id), "settling", f"{info['master_replid']}:1")  # pyright: ignore[reportGeneralTypeIssues]
     claim = await log.claim(task_id, "me", worker="me", lease_ms=1000)
     assert claim.started == EventId(1 + LOST_ATTEMPTS, 2)
     located = await log.locate(task_id, EventId(1, 6))
     assert located.notice == Rewound(EventId(1, 6), EventId(0, 1))
-    assert re.fullmatch(r"[0-9a-f]{40}", info["run_id"])
+    assert re.fullmatch(r"[0-9a-f]{40}", info["master_replid"])
 
 
 async def _holds(log: EventLog, task_id: str, wanted: list[Entry]) -> bool:

@@ -98,7 +98,7 @@ async def test_a_takeover_finds_the_checkpoint_of_a_killed_worker(
     }
     killed = await asyncio.create_subprocess_exec(*command("worker"), env=environment)
     try:
-        await wait_until(lambda: _listed(pod), 30)
+        await wait_until(lambda: _listed(pod))
         task_id = await pod.submit("two_steps", input={"count": 20, "pause": 0.1})
         seen = await pod.stream(task_id, most=6)
     finally:

@@ -25,8 +25,7 @@ IN_SOCKETS = 256 * 1024
 @pytest.fixture
 async def narrow(settings: Settings) -> AsyncGenerator[RunningPod]:
     """A pod whose sockets take little before they are full."""
-    quiet = settings.model_copy(update={"heartbeat_seconds": 600})
-    async with running_pod(quiet, send_buffer=BUFFER) as it:
+    async with running_pod(settings, send_buffer=BUFFER) as it:
         yield it
 
 

@@ -322,11 +322,11 @@ def test_a_worker_that_fails_is_tried_again_ever_later(start: Starter) -> None:
 
 def test_a_redis_of_ones_own(start: Starter) -> None:
     """With a URL given nothing is embedded and no folder made; the banner keeps the password to itself."""
-    up = start(redis_url="redis://me:secret@redis.invalid/0")
+    up = start(redis_url="redis://me:secret@redis.invalid/0?password=secret")
     told = json.loads((up.folder / "worker.json").read_text())
-    assert told["TASKREEL_REDIS_URL"] == "redis://me:secret@redis.invalid/0"
+    assert told["TASKREEL_REDIS_URL"] == "redis://me:secret@redis.invalid/0?password=secret"
     assert told["TASKREEL_GRAPHS"] == "g=m:g"
-    assert "redis://redis.invalid/0" in up.said
+    assert "redis://me:***@redis.invalid/0?password=***" in up.said
     assert "secret" not in up.said
     assert not (up.folder / "data").exists()
     assert up.end() == 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import Awaitable
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -12,12 +13,14 @@ from uuid_utils import uuid7
 from events.append import Appender
 from events.errors import KeyReused, LogExpired, SettingsError, TaskNotFound, ThreadBusy
 from events.graphs import FORGET_AFTER_MS, GraphDescriptor, GraphDirectory
-from events.index import TaskIndex
+from events.index import TaskIndex, Wanted
 from events.log import EventLog
-from events.model import START, Status
-from events.queue import Dispatcher, arq_client
-from events.settings import Settings, load
-from events.tasks import Submission, TaskStore
+from events.model import START, Status, now_ms
+from events.queue import Dispatcher
+from events.settings import load
+from events.state import Submission
+from events.tasks import TaskStore
+from events.tenancy import ANYBODY, DEFAULT
 from tests.support.attempts import open_attempt, write
 
 
@@ -46,7 +49,7 @@ async def test_a_thread_has_one_unfinished_task(tasks: TaskStore, log: EventLog,
         await tasks.submit(submission("thread"))
     await write(await open_attempt(log, appender, second.task_id), 0, seal=True)
     await tasks.settle(second.task_id)
-    assert not await log.redis.exists(log.keys.thread("thread"))
+    assert not await log.redis.exists(log.keys.thread(DEFAULT, ANYBODY, "thread"))
 
 
 async def test_one_of_many_tasks_gets_the_thread(tasks: TaskStore) -> None:
@@ -60,8 +63,19 @@ async def test_one_of_many_tasks_gets_the_thread(tasks: TaskStore) -> None:
 
 async def test_a_thread_whose_submit_was_cut_off_is_free(tasks: TaskStore, log: EventLog) -> None:
     """A holder that was never made gives way."""
-    await log.redis.set(log.keys.thread("thread"), "00000000-0000-7000-8000-000000000000", ex=60)
+    await log.redis.set(
+        log.keys.thread(DEFAULT, ANYBODY, "thread"), "00000000-0000-7000-8000-000000000000", ex=60
+    )
     await tasks.submit(submission("thread"))
+
+
+async def test_the_own_thread_of_an_unfinished_task_is_busy(tasks: TaskStore) -> None:
+    """It's called as the task is; for another subject that is the name of another thread."""
+    holder = submission()
+    await tasks.submit(holder)
+    with pytest.raises(ThreadBusy):
+        await tasks.submit(submission(holder.task_id))
+    await tasks.submit(replace(submission(holder.task_id), subject="ada"))
 
 
 async def test_a_submit_may_be_repeated(tasks: TaskStore, log: EventLog) -> None:
@@ -74,10 +88,10 @@ async def test_a_submit_may_be_repeated(tasks: TaskStore, log: EventLog) -> None
 
 async def test_an_idempotency_key_stands_for_one_request(tasks: TaskStore) -> None:
     """The same request finds the first task; another one is refused."""
-    assert await tasks.reserve("key", "digest", "task-1") == "task-1"
-    assert await tasks.reserve("key", "digest", "task-2") == "task-1"
+    assert await tasks.reserve(ANYBODY, "key", "digest", "task-1") == "task-1"
+    assert await tasks.reserve(ANYBODY, "key", "digest", "task-2") == "task-1"
     with pytest.raises(KeyReused):
-        await tasks.reserve("key", "other", "task-3")
+        await tasks.reserve(ANYBODY, "key", "other", "task-3")
 
 
 async def test_settling_may_be_repeated(tasks: TaskStore, log: EventLog, appender: Appender) -> None:
@@ -104,8 +118,8 @@ async def test_an_expired_task_is_not_listed(tasks: TaskStore, log: EventLog, ap
     await log.redis.delete(log.keys.log(gone.task_id), log.keys.task(gone.task_id))
     await tasks.submit(making)
     await log.redis.delete(log.keys.log(making.task_id))
-    assert await TaskIndex(log).list(limit=10) == ([], None)
-    assert await log.redis.zrange(log.keys.index, 0, -1) == [making.task_id.encode()]
+    assert await TaskIndex(log).list(Wanted(DEFAULT), limit=10) == ([], None)
+    assert await log.redis.zrange(log.keys.index(DEFAULT), 0, -1) == [making.task_id.encode()]
     assert await tasks.exists(gone.task_id)
     assert not await tasks.exists(making.task_id)
     with pytest.raises(LogExpired):
@@ -121,16 +135,17 @@ async def test_pages_of_tasks_are_complete_and_end(tasks: TaskStore, log: EventL
         await tasks.submit(one)
     for graph in (None, "odd"):
         expected = [one.task_id for one in reversed(made) if graph in (None, one.graph)]
+        wanted = Wanted(DEFAULT, graph=graph)
         for limit in (1, 5, 11, 12, 23, 50):
             found: list[str] = []
             cursor: str | None = None
             while True:
-                page, cursor = await TaskIndex(log).list(limit=limit, before=cursor, graph=graph)
+                page, cursor = await TaskIndex(log).list(wanted, limit=limit, before=cursor)
                 found += [state.task_id for state in page]
                 if cursor is None:
                     break
             assert found == expected
-    assert (await TaskIndex(log).list(limit=5, status=Status.FAILED))[0] == []
+    assert (await TaskIndex(log).list(Wanted(DEFAULT, status=Status.FAILED), limit=5))[0] == []
 
 
 def descriptor(name: str) -> GraphDescriptor:
@@ -151,12 +166,17 @@ async def test_graphs_are_announced_and_forgotten(log: EventLog, monkeypatch: py
     assert FORGET_AFTER_MS > 0
 
 
-@pytest.fixture
-async def dispatcher(log: EventLog, settings: Settings) -> AsyncGenerator[Dispatcher]:
-    """A dispatcher on arq's queue."""
-    it = Dispatcher(log.redis, log.keys, arq_client(settings.redis_url, log.keys.queue("default")))
-    yield it
-    await it.close()
+async def test_graphs_of_other_versions_are_read(log: EventLog) -> None:
+    """What an older worker doesn't tell isn't there; what a newer one tells besides is left aside."""
+    old = b'"description":"","input_schema":{},"mermaid":"","pool":"default","seen":%d' % now_ms()
+    new = old + b',"nodes":[],"edges":[],"drawing":null,"sound":"moo"'
+    for name, told in (b"old", old), (b"new", new):
+        document = (b'{"name":"%s",%s}' % (name, told)).decode()
+        await cast("Awaitable[int]", log.redis.hset(log.keys.graphs, name.decode(), document))
+    await log.redis.expire(log.keys.graphs, 60)
+    found = await GraphDirectory(log.redis, log.keys).all()
+    assert list(found) == ["new", "old"]
+    assert [(it.nodes, it.edges, it.drawing) for it in found.values()] == [([], [], None)] * 2
 
 
 async def test_every_dispatch_is_a_job_of_its_own(dispatcher: Dispatcher, task_id: str) -> None:

@@ -43,7 +43,7 @@ def is_alive(pid: int) -> bool:
 
 def history(url: str, task_id: str) -> list[dict[str, Any]]:
     """All events of a task."""
-    page = httpx.get(f"{url}/tasks/{task_id}/events?limit=1000", trust_env=False).json()
+    page = httpx.get(f"{url}/tasks/{task_id}/events?limit=1000", trust_env=False, timeout=30).json()
     assert page["sealed"]
     return page["events"]
 

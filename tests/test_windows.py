@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,22 +12,28 @@ from urllib.parse import urlsplit
 import pytest
 from uuid_utils import uuid7
 
+from events import scripts
 from events.append import Appender
 from events.connect import connect
-from events.index import TaskIndex
+from events.index import TaskIndex, Wanted
 from events.keys import Keys
 from events.log import EventLog
-from events.model import Status
+from events.model import Event, EventType, Status
 from events.queue import Dispatcher, arq_client
 from events.sealing import seal
 from events.settings import Settings
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
+from events.tenancy import DEFAULT
 from tests.chaos.interposer import Interposer, Point, interposed
-from tests.support.attempts import SUCCESS
+from tests.support.attempts import SUCCESS, open_attempt
 from tests.support.graphs import SPECS
 from tests.support.pods import RunningPod, running_worker
 from tests.support.waiting import wait_until
 from worker.sweeper import Sweeper
+
+UNEXPECT = hashlib.sha1(scripts.UNEXPECT.encode()).hexdigest().encode()
+"""The script by which a waiting task's deadline goes."""
 
 
 @dataclass
@@ -68,7 +75,7 @@ async def test_a_wish_that_comes_as_a_task_begins_to_wait_is_heard(
 ) -> None:
     """Its worker has said that it waits and still holds it: neither answer nor cancellation may get lost."""
     async with (
-        held_up(settings, b":deadlines", b"ZREM", b"EVALSHA") as (barrier, redis),
+        held_up(settings, b":deadlines", UNEXPECT) as (barrier, redis),
         running_worker(settings.model_copy(update={"redis_url": redis.url}), SPECS),
     ):
         task_id = await pod.submit("asking")
@@ -103,7 +110,7 @@ async def test_a_submit_that_is_repeated_as_a_sweeper_forgets_it_makes_a_whole_t
         await dispatcher.close()
         await redis.aclose()
     assert (await tasks.get(new.task_id)).status is Status.QUEUED
-    assert await tasks.log.redis.zscore(keys.index, new.task_id) is not None
+    assert await tasks.log.redis.zscore(keys.index(DEFAULT), new.task_id) is not None
     assert await tasks.log.redis.zscore(keys.deadlines, new.task_id) is not None
 
 
@@ -112,14 +119,37 @@ async def test_a_task_that_is_made_and_ends_while_tasks_are_listed_stays_listed(
 ) -> None:
     """The list has found no log; before it looks whether a submit is under way, the task has ended."""
     new = submission()
-    await tasks.log.redis.zadd(keys.index, {new.task_id: 0})
+    await tasks.log.redis.zadd(keys.index(DEFAULT), {new.task_id: 0})
     async with held_up(settings, b":deadlines", b"ZSCORE") as (barrier, proxy):
         redis = connect(proxy.url)
-        listing = asyncio.create_task(TaskIndex(EventLog(redis, keys)).list(limit=10))
+        listing = asyncio.create_task(TaskIndex(EventLog(redis, keys)).list(Wanted(DEFAULT), limit=10))
         await barrier.reached.wait()
         await tasks.submit(new)
         await seal(tasks, appender, new.task_id, [SUCCESS], worker="w")
         barrier.lifted.set()
         await listing
         await redis.aclose()
-    assert await tasks.log.redis.zscore(keys.index, new.task_id) is not None
+    assert await tasks.log.redis.zscore(keys.index(DEFAULT), new.task_id) is not None
+
+
+async def test_a_waiting_task_keeps_its_deadline_until_it_is_listed_as_waiting(
+    tasks: TaskStore, appender: Appender, settings: Settings, keys: Keys, task_id: str
+) -> None:
+    """Whoever is killed between the two has a sweeper do it again; else nobody would list it, ever."""
+    writer = await open_attempt(tasks.log, appender, task_id)
+    await writer.append(Event(EventType.TASK_INTERRUPTED, {"interrupts": [{"id": "i1", "value": 1}]}))
+    await writer.flush()
+    async with held_up(settings, b":tasks:waiting", b"ZADD") as (barrier, proxy):
+        redis = connect(proxy.url)
+        waiting = asyncio.create_task(
+            TaskStore(EventLog(redis, keys), retention_seconds=60).let_wait(task_id)
+        )
+        await barrier.reached.wait()
+        assert await TaskIndex(tasks.log).list(Wanted(DEFAULT, status=Status.WAITING), limit=10) == ([], None)
+        assert await tasks.log.redis.zscore(keys.deadlines, task_id) is not None
+        barrier.lifted.set()
+        await waiting
+        await redis.aclose()
+    assert await tasks.log.redis.zscore(keys.deadlines, task_id) is None
+    page, _ = await TaskIndex(tasks.log).list(Wanted(DEFAULT, status=Status.WAITING), limit=10)
+    assert [state.task_id for state in page] == [task_id]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from events.append import Appender
 from events.connect import connect
+from events.durability import OFF, Durability
 from events.keys import Keys
 from events.log import Claim, EventLog
 from events.sealing import CANCELLED, seal
@@ -28,6 +29,7 @@ class Abandonment:
         retention_seconds: how long a sealed log is kept.
         task_timeout_seconds: how long a task may run.
         worker: who does it, for people.
+        durability: what a task's end waits for.
     """
 
     url: str
@@ -35,6 +37,7 @@ class Abandonment:
     retention_seconds: int
     task_timeout_seconds: float
     worker: str
+    durability: Durability = OFF
 
     def end(self, claim: Claim, why: Stop) -> None:
         """Give a claim's lease up, fence the claim off by a new one, and seal the task. Blocks.
@@ -48,13 +51,15 @@ class Abandonment:
 
     async def _end(self, claim: Claim, why: Stop) -> None:
         redis = connect(self.url, connections=2)
-        log, appender = EventLog(redis, self.keys), Appender(redis, self.keys)
+        log = EventLog(redis, self.keys)
+        appender = Appender(redis, self.keys, durability=self.durability)
         tasks = TaskStore(log, retention_seconds=self.retention_seconds)
         ending = CANCELLED if why is Stop.CANCEL else (timed_out(self.task_timeout_seconds),)
         try:
             async with asyncio.timeout(SECONDS):
                 await log.release(claim)
-                await seal(tasks, appender, claim.task_id, ending, worker=self.worker)
+                record = claim.fields
+                await seal(tasks, appender, claim.task_id, ending, worker=self.worker, record=record)
         finally:
             await appender.close()
             await redis.aclose()

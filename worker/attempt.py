@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -19,16 +19,17 @@ from langgraph.types import Command, StateSnapshot
 from events.connect import RedisError
 from events.errors import Fenced, QuotaExceeded, Sealed
 from events.model import JSON, Event, EventType
-from events.tasks import TaskState
+from events.state import TaskState
 from events.writer import AttemptWriter
 from worker.attribution import RUNTIME_KEY, AttributingRuntime
 from worker.failures import failed
 from worker.fence import FENCE_KEY, Fence
 from worker.graphs import Graph
 from worker.lookback import Lookback
+from worker.node_spans import NodeSpans
 from worker.savers import take_thread, tidy_thread
 from worker.stored import STORED_KEY, Stored
-from worker.translate import STREAM_MODES, Translator, finished_nodes
+from worker.translate import STREAM_MODES, Translator, finished_nodes, in_words
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Beginning:
         done: the graph had finished already and only its terminal event is missing.
         checkpoint_id: of the checkpoint it goes on from, None from scratch.
         finished: the `node.completed` that the log lacks, of nodes that won't run again.
+        stored: the runs of all nodes of its step that won't run again.
     """
 
     input: JSON
@@ -53,6 +55,7 @@ class Beginning:
     done: bool = False
     checkpoint_id: str | None = None
     finished: tuple[Event, ...] = ()
+    stored: frozenset[str] = frozenset()
 
 
 class Attempt:
@@ -69,6 +72,7 @@ class Attempt:
         self._task_id = task_id
         self._thread_id = thread_id
         self._stored = Stored()
+        self._spans = NodeSpans()
         self._config: RunnableConfig = {
             "configurable": {
                 "thread_id": thread_id,
@@ -83,16 +87,19 @@ class Attempt:
         snapshot = await self._snapshot(subgraphs=True)
         checkpoint_id = self._checkpoint_id(snapshot)
         if checkpoint_id is None:
-            return Beginning(state.first.event["data"]["input"])
-        untold = tuple(event for event in finished_nodes(snapshot) if event.run not in lookback.finished)
+            return Beginning(state.input)
+        finished = list(finished_nodes(snapshot))
+        untold = tuple(event for event in finished if event.run not in lookback.finished)
+        stored = frozenset(str(event.run) for event in finished)
+        beginning = Beginning(None, checkpoint_id=checkpoint_id, finished=untold, stored=stored)
         answer = orjson.loads(state.record.get("answer", "null"))
         # After a crash the answer may have been taken, and the graph have come to a question the log lacks.
         if answer and answer["interrupt_id"] in [question.id for question in snapshot.interrupts]:
             command: Command[str] = Command(resume={answer["interrupt_id"]: answer["value"]})
             resumed = answer if lookback.asked else None
-            return Beginning(command, resumed, checkpoint_id=checkpoint_id, finished=untold)
+            return replace(beginning, input=command, resumed=resumed)
         # `next` lacks the nodes whose writes are stored already: it may be empty before the step has ended.
-        return Beginning(None, done=not snapshot.tasks, checkpoint_id=checkpoint_id, finished=untold)
+        return replace(beginning, done=not snapshot.tasks)
 
     async def run(self, beginning: Beginning, writer: AttemptWriter, control: RunControl) -> Event:
         """Stream the graph into the log. Returns the event that ends the attempt, not yet appended.
@@ -102,7 +109,7 @@ class Attempt:
             Fenced: a newer attempt has opened.
             Sealed: the log was sealed, for its task was ended without waiting for its graph any longer.
         """
-        translator = Translator()
+        translator, self._spans = Translator(beginning.stored), NodeSpans(beginning.stored)
         try:
             await self._take_thread(writer.claim.started.attempt, beginning)
             if beginning.resumed is not None:
@@ -120,6 +127,8 @@ class Attempt:
             return failed("quota_exceeded", str(error))
         except Exception as error:
             return self._graph_error(error, translator.failed_node)
+        finally:
+            self._spans.close()
 
     async def tidy(self) -> None:
         """Thin out the thread's checkpoints, when the task is sealed; nothing is lost when that fails."""
@@ -159,6 +168,7 @@ class Attempt:
         )
         async with aclosing(cast("Any", stream)) as parts:
             async for part in parts:
+                self._spans.follow(part)
                 await self._tell(cast("Mapping[str, Any]", part), translator, writer)
 
     async def _tell(self, part: Mapping[str, Any], translator: Translator, writer: AttemptWriter) -> None:
@@ -189,6 +199,5 @@ class Attempt:
         """The traceback goes to the worker's log; the task's log gets an id that leads to it."""
         traceback_id = uuid4().hex[:12]
         log.error("task %s failed, traceback %s", self._task_id, traceback_id, exc_info=error)
-        message = f"{type(error).__name__}: {error}".splitlines()[0]
         more = {"node": node} if node else {}
-        return failed("graph_error", message, **more, traceback_id=traceback_id)
+        return failed("graph_error", in_words(error), **more, traceback_id=traceback_id)

@@ -23,6 +23,7 @@ from langgraph.checkpoint.base import (
 )
 from redis.asyncio import Redis
 
+from events.durability import OFF, Durability
 from events.keys import CheckpointKeys, Keys
 from worker.commands import Command
 from worker.fence import Fence, fence_of
@@ -56,12 +57,13 @@ class RedisSaver(BaseCheckpointSaver[str]):
     With a Fence in its config, a write raises `Fenced` once a newer attempt has the thread.
 
     Args:
-        redis: a plain client; redis-py 5's for a Cluster has no transactions.
+        redis: a client of the log's servers.
         keys: what its keys are called.
         ttl_seconds: how long a thread is kept after its last write.
         modules: imported, and their data classes may be rebuilt for every graph; see `data_classes`. What one
             graph alone needs, its loader adds by `with_allowlist`.
         journal: remembers writes; its `redo` is for the client's new connections.
+        durability: what writes wait for.
     """
 
     def __init__(
@@ -72,11 +74,12 @@ class RedisSaver(BaseCheckpointSaver[str]):
         ttl_seconds: int,
         modules: Collection[str] = (),
         journal: Journal | None = None,
+        durability: Durability = OFF,
     ) -> None:
         for name in modules:
             importlib.import_module(name)
         super().__init__(serde=StrictSerializer(data_classes(*modules)))
-        self._threads = Threads(redis, keys, ttl_seconds, journal or Journal())
+        self._threads = Threads(redis, keys, ttl_seconds, journal or Journal(), durability)
 
     async def open(self, thread_id: str, task_id: str, attempt: int) -> None:
         """Take a thread for an attempt that has just been claimed: from now on no older one writes there.

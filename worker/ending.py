@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from events.codec import document
+from events.attempt_spans import attempt_ended
 from events.errors import NotStorable, QuotaExceeded
 from events.log import Claim
-from events.model import Event, EventType, Status, now_ms
+from events.model import Event, EventType, Status
 from events.queue import Dispatcher
-from events.tasks import TaskState, TaskStore
+from events.state import TaskState
+from events.tasks import TaskStore
 from events.writer import AttemptWriter
+from worker import metrics
 from worker.failures import failed
 from worker.lease import LeaseKeeper
 
 HANDED_BACK = "handed_back"
 """Field of a task's record: how many of its attempts were handed back."""
+
+HANDED_BACK_AT = "handed_back_at"
+"""Field of a task's record: the last entry's id of the latest of them."""
 
 REDISPATCH_MS = 1_000
 """A task that was handed back is looked at by a sweeper when its dispatch was lost."""
@@ -24,6 +29,11 @@ REDISPATCH_MS = 1_000
 def fruitless_allowed(state: TaskState, max_attempts: int) -> int:
     """How many attempts in a row may finish no node: that a worker went is no fault of the task's."""
     return max_attempts + int(state.record.get(HANDED_BACK, 0))
+
+
+def was_handed_back(state: TaskState) -> bool:
+    """Whether the task's last attempt was handed back, and nothing has come after it."""
+    return state.record.get(HANDED_BACK_AT) == str(state.last.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +50,10 @@ class Ending:
         Raises:
             Fenced: a newer attempt has opened.
         """
-        for event in events:
-            await _append(writer, event)
+        *_, last = [await _append(writer, event) for event in events]
         await writer.flush()
+        await attempt_ended(self.tasks.log, writer.claim, last)
+        metrics.attempt_ended(writer.claim, last)
         if writer.sealed:
             await self.tasks.settle(writer.claim.task_id)
         else:
@@ -64,22 +75,27 @@ class Ending:
         """
         await writer.flush()
         task_id, log = writer.claim.task_id, self.tasks.log
-        await log.redis.hincrby(log.keys.task(task_id), HANDED_BACK, 1)  # pyright: ignore[reportGeneralTypeIssues]
+        await attempt_ended(log, writer.claim, None)
+        pipe = log.redis.pipeline(transaction=True)
+        pipe.hincrby(log.keys.task(task_id), HANDED_BACK, 1)
+        pipe.hset(log.keys.task(task_id), HANDED_BACK_AT, str(writer.last))
+        await pipe.execute()
         await self.leases.release(writer.claim)
         state = await self.tasks.get(task_id)
         await self.tasks.expect(task_id, REDISPATCH_MS)
         await self.dispatcher.dispatch(task_id, state.record["pool"])
+        metrics.attempt_left(writer.claim, "handed_back")
 
 
-async def _append(writer: AttemptWriter, event: Event) -> None:
+async def _append(writer: AttemptWriter, event: Event) -> Event:
+    """Append an event, or the failure that comes in its place; gives what was appended."""
     try:
-        if event.type is EventType.TASK_INTERRUPTED:
-            document(
-                event, writer.last, now_ms()
-            )  # a dropped question would leave a task that nobody can answer
         await writer.append(event)
+        return event
     except NotStorable as error:
         what = "question" if event.type is EventType.TASK_INTERRUPTED else "result"
-        await writer.append(failed("bad_output", f"the {what} cannot be stored: {error.reason}"))
+        instead = failed("bad_output", f"the {what} cannot be stored: {error.reason}")
     except QuotaExceeded as error:
-        await writer.append(failed("quota_exceeded", str(error)))
+        instead = failed("quota_exceeded", str(error))
+    await writer.append(instead)
+    return instead

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
+from events.scripts import ALLOW_OOM
+
 FENCE_KEY = "__taskreel_attempt"
 """Where a config's `configurable` holds a Fence.
 
@@ -55,3 +57,6 @@ end
 return reply
 """
 """Executes commands, all or none, if the attempt they are for is the newest."""
+
+GUARD_AGAIN = ALLOW_OOM + GUARD
+"""The same for what was written before, and may be although Redis's memory is used up."""

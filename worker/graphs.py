@@ -6,7 +6,7 @@ import importlib
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -15,6 +15,7 @@ from langgraph.pregel import Pregel
 
 from events.errors import SettingsError
 from events.graphs import GraphDescriptor
+from worker.drawing import draw, edges_of, nodes_of
 from worker.serde import data_classes
 
 T = TypeVar("T")
@@ -73,18 +74,23 @@ def _load(spec: str, checkpointer: BaseCheckpointSaver[Any], pool: str) -> Graph
 def _describe(
     name: str, runnable: Pregel[Any, Any, Any, Any], description: str, pool: str
 ) -> GraphDescriptor:
-    schema, mermaid = runnable.get_input_jsonschema, runnable.get_graph().draw_mermaid
-    return GraphDescriptor(
-        name=name,
-        description=description,
-        input_schema=_or_without(schema, {}, f"graph {name!r} takes any input, for it has no schema"),
-        mermaid=_or_without(mermaid, "", f"graph {name!r} has no drawing"),
-        pool=pool,
+    schema = _or_without(
+        runnable.get_input_jsonschema, {}, f"graph {name!r} takes any input, for it has no schema"
+    )
+    undrawn = GraphDescriptor(name, description, schema, mermaid="", pool=pool)
+    return _or_without(lambda: _drawn(undrawn, runnable), undrawn, f"graph {name!r} has no drawing")
+
+
+def _drawn(descriptor: GraphDescriptor, runnable: Pregel[Any, Any, Any, Any]) -> GraphDescriptor:
+    graph = runnable.get_graph()
+    nodes, edges = nodes_of(graph), edges_of(graph)
+    return replace(
+        descriptor, mermaid=graph.draw_mermaid(), nodes=nodes, edges=edges, drawing=draw(nodes, edges)
     )
 
 
 def _or_without(make: Callable[[], T], default: T, consequence: str) -> T:
-    """A state may hold types that no schema can tell; the graph runs all the same."""
+    """A state may hold types that no schema can tell, or a node be elsewhere; the graph runs all the same."""
     try:
         return make()
     except Exception as error:

@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from redis.asyncio import Redis
 
+from events.durability import Durability
 from events.keys import CheckpointKeys, Keys
 from worker.commands import Command, Commands, split
 from worker.fence import Fence
@@ -28,14 +29,17 @@ class Threads:
     """The threads of checkpoints under one prefix.
 
     Args:
-        redis: a plain client.
+        redis: a client of the log's servers.
         keys: what their keys are called.
         ttl_seconds: how long a thread is kept after its last write.
         journal: where writes are remembered.
+        durability: what writes wait for.
     """
 
-    def __init__(self, redis: Redis, keys: Keys, ttl_seconds: int, journal: Journal) -> None:
-        self.commands = Commands(redis, journal, 2 * ttl_seconds)
+    def __init__(
+        self, redis: Redis, keys: Keys, ttl_seconds: int, journal: Journal, durability: Durability
+    ) -> None:
+        self.commands = Commands(redis, journal, 2 * ttl_seconds, durability)
         self.ttl_seconds = ttl_seconds
         self._names = keys
 
@@ -113,12 +117,8 @@ class Threads:
 
     async def ids(self) -> list[str]:
         """Every thread under the prefix. Redis is asked for all its keys."""
-        scan = ("MATCH", self._names.every_checkpoints, "COUNT", 1000, "TYPE", "zset")
-        cursor, names = await self.commands.ask("SCAN", 0, *scan)
-        while cursor:
-            cursor, more = await self.commands.ask("SCAN", cursor, *scan)
-            names += more
-        commands = [("HGET", CheckpointKeys(name.decode()).values, THREAD) for name in names]
+        names = await self.commands.names(self._names.every_checkpoints)
+        commands = [("HGET", CheckpointKeys(name).values, THREAD) for name in names]
         ids: set[bytes | None] = set(await self.commands.run(commands))
         return sorted(thread_id.decode() for thread_id in ids if thread_id)
 

@@ -12,15 +12,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from events.connect import AWAY, UNSAFE_SECONDS
 from events.keys import CheckpointKeys
-from worker.fence import GUARD, Fence
+from events.routes import Routes
+from worker.fence import GUARD_AGAIN, Fence
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +87,14 @@ class Journal:
     """Remembers a worker's writes for as long as Redis may lose them."""
 
     def __init__(self) -> None:
+        self._routes: Routes | None = None
+        self._answered: dict[Redis | None, float] = {}
         self._entries: deque[_Entry] = deque()
         self._bytes = 0
+
+    def follow(self, routes: Routes) -> None:
+        """Look there from now on which server has which thread; else one has all of them."""
+        self._routes = routes
 
     def add(self, write: Write) -> None:
         """Remember a write that Redis has acknowledged."""
@@ -97,11 +105,17 @@ class Journal:
         while self._bytes > MAX_BYTES:
             self._drop_oldest()
 
-    def alive(self) -> None:
-        """Redis has just answered: what is old enough is on its disk."""
-        safe = time.monotonic() - UNSAFE_SECONDS
-        while self._entries and self._entries[0].last < safe:
+    def alive(self, names: Iterable[str]) -> None:
+        """The servers that have those keys have just answered: what is old enough is on their disks."""
+        now = time.monotonic()
+        self._answered.update((self._server(name), now) for name in names)
+        while self._entries:
+            oldest = self._entries[0]
+            if oldest.last >= self._answered.get(self._server(oldest.write.keys.fence), 0) - UNSAFE_SECONDS:
+                break
             self._drop_oldest()
+        if not self._entries:
+            self._answered.clear()
 
     def forget(self, keys: CheckpointKeys) -> None:
         """Forget a thread that is deleted, lest it come back."""
@@ -109,7 +123,7 @@ class Journal:
         self._bytes = sum(entry.size for entry in self._entries)
 
     async def redo(self, connection: Any) -> None:
-        """Make all remembered writes again, in their order, on a new connection of redis-py's.
+        """Make all remembered writes again that belong there, in order, on a new connection of redis-py's.
 
         What is refused since its attempt is over is passed over in silence.
 
@@ -120,12 +134,20 @@ class Journal:
         since = time.monotonic() - OUTAGE_SECONDS
         while self._entries and self._entries[0].first < since:
             self._drop_oldest()
-        for batch in _batches(list(self._entries)):
-            packed = [connection.pack_command("EVAL", GUARD, *entry.write.arguments()) for entry in batch]
+        for batch in _batches([entry for entry in self._entries if self._belongs(entry, connection)]):
+            packed = [
+                connection.pack_command("EVAL", GUARD_AGAIN, *entry.write.arguments()) for entry in batch
+            ]
             await connection.send_packed_command([part for parts in packed for part in parts])
             for entry in batch:
                 await _read_reply(connection)
                 entry.last = time.monotonic()
+
+    def _server(self, name: str) -> Redis | None:
+        return None if self._routes is None else self._routes.node(name)
+
+    def _belongs(self, entry: _Entry, connection: Any) -> bool:
+        return self._routes is None or self._routes.serves(connection, entry.write.keys.fence)
 
     def _drop_oldest(self) -> None:
         self._bytes -= self._entries.popleft().size

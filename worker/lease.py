@@ -10,22 +10,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import cast
 
-from redis import Redis
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from events import scripts
+from events.background import stop
 from events.errors import TaskreelError
 from events.log import Claim
-from events.model import now_ms
+from events.tracing import told
+from worker import metrics
 from worker.abandonment import Abandonment
 from worker.execution import Stop
+from worker.renewal import HELD_AND_CANCELLED, Leases
 from worker.watch import Pulse, Watched
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,6 @@ RENEW_SECONDS = 3.0
 
 LOOK_SECONDS = 1.0
 """The longest time between two looks at what is overdue."""
-
-HELD_AND_CANCELLED = 2
-"""The reply to a renewal when somebody wants the task cancelled."""
 
 
 class LeaseKeeper:
@@ -57,14 +54,11 @@ class LeaseKeeper:
         self._interval = min(lease_seconds / RENEWALS, RENEW_SECONDS)
         self._stop_seconds = stop_seconds
         self._abandonment = abandonment
-        self._keys = abandonment.keys
-        self._redis = Redis.from_url(
-            abandonment.url, socket_timeout=lease_seconds / 2, socket_connect_timeout=2
-        )
-        self._renew = self._redis.register_script(scripts.RENEW)
-        self._release = self._redis.register_script(scripts.RELEASE)
+        self._leases = Leases(abandonment.url, abandonment.keys, self.lease_ms)
         self._kept: dict[str, Watched] = {}
-        self._releases: queue.SimpleQueue[tuple[Claim, Future[None]] | None] = queue.SimpleQueue()
+        self._rounds: dict[Redis, asyncio.Task[None]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
         self._ended: Future[None] = Future()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -72,15 +66,13 @@ class LeaseKeeper:
     def start(self) -> None:
         """Begin to renew, and to watch the running event loop."""
         self._pulse = Pulse(asyncio.get_running_loop())
-        self._look_at = self._renew_at = time.monotonic() + min(self._interval, LOOK_SECONDS)
         self._thread.start()
 
     async def close(self) -> None:
         """Stop; leases that are still kept run out by themselves."""
         self._closed = True
-        self._releases.put(None)
+        self._loop.call_soon_threadsafe(self._closing.set)
         await asyncio.wrap_future(self._ended)
-        self._redis.close()
 
     def keep(self, claim: Claim, stop: Callable[[Stop], None], limit_seconds: float) -> None:
         """Renew a claim's lease from now on.
@@ -94,40 +86,43 @@ class LeaseKeeper:
 
     async def release(self, claim: Claim) -> None:
         """Give a lease back, if it is still ours; once all is closed it runs out by itself."""
-        if self._closed:
-            return
-        done: Future[None] = Future()
-        self._releases.put((claim, done))
-        await asyncio.wrap_future(done)
+        if not self._closed:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._let_go(claim), self._loop))
 
     def _run(self) -> None:
-        while True:
-            self._do_what_is_due()
-            try:
-                request = self._releases.get(timeout=max(0.0, self._look_at - time.monotonic()))
-            except queue.Empty:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._watch())
+        self._ended.set_result(None)
+
+    async def _watch(self) -> None:
+        renew_at = time.monotonic() + self._interval
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(self._interval, LOOK_SECONDS)):
+                    await self._closing.wait()
+            self._pulse.feel(self._kept)
+            if time.monotonic() >= renew_at:
+                renew_at = time.monotonic() + self._interval
+                self._begin_rounds()
+            self._end_overdue()
+        await stop(self._rounds.values())
+        await self._leases.close()
+
+    def _begin_rounds(self) -> None:
+        """Renew all leases, those of each server by themselves: one that is away holds up no other's."""
+        for server, kept in self._leases.by_server(self._kept.values()).items():
+            last = self._rounds.get(server)
+            if last is None or last.done():
+                self._rounds[server] = asyncio.create_task(self._renew_all(kept), name="renewals")
+
+    async def _renew_all(self, kept: Sequence[Watched]) -> None:
+        for watched in kept:
+            if self._kept.get(watched.claim.task_id) is not watched:
                 continue
-            if request is None:
-                self._ended.set_result(None)
-                return
-            self._let_go(*request)
-
-    def _do_what_is_due(self) -> None:
-        now = time.monotonic()
-        if now < self._look_at:
-            return
-        self._look_at = now + min(self._interval, LOOK_SECONDS)
-        self._pulse.feel(self._kept)
-        if now >= self._renew_at:
-            self._renew_at = now + self._interval
-            self._renew_all()
-        self._end_overdue()
-
-    def _renew_all(self) -> None:
-        for watched in list(self._kept.values()):
             try:
-                held = self._renew_one(watched.claim)
+                held = await self._leases.renew(watched.claim)
             except (RedisError, OSError) as error:
+                metrics.RENEWALS_FAILED.inc()
                 log.warning("leases cannot be renewed: %s", error)
                 return
             if not held:
@@ -136,19 +131,11 @@ class LeaseKeeper:
                 watched.cancelled = time.monotonic()
                 self._tell(watched, Stop.CANCEL)
 
-    def _renew_one(self, claim: Claim) -> int:
-        keys = [self._keys.lease(claim.task_id), self._keys.task(claim.task_id)]
-        held = cast("int", self._renew(keys=keys, args=[claim.owner, self.lease_ms, claim.started.attempt]))
-        if held:
-            deadline = now_ms() + self.lease_ms
-            self._redis.zadd(self._keys.deadlines, {claim.task_id: deadline}, xx=True)
-        return held
-
     def _end_overdue(self) -> None:
         for watched in list(self._kept.values()):
             why = watched.overdue(self._stop_seconds)
             if why is not None:
-                log.error("task %s is ended (%s) while its node goes on", watched.claim.task_id, why.name)
+                _log(logging.ERROR, watched.claim, f"task %s is ended ({why.name}) while its node goes on")
                 self._forget(watched.claim)
                 arguments = (watched, why)  # a thread of its own: other leases must be renewed meanwhile
                 threading.Thread(target=self._end, args=arguments, name="abandonment", daemon=True).start()
@@ -158,14 +145,15 @@ class LeaseKeeper:
         try:
             self._abandonment.end(claim, why)
         except (RedisError, OSError) as error:
-            log.warning("task %s cannot be ended now: %s", claim.task_id, error)
+            _log(logging.WARNING, claim, "task %s cannot be ended now: %s", error)
             self._kept.setdefault(claim.task_id, watched)
             return
         except TaskreelError as error:
-            log.warning("task %s was ended by others: %s", claim.task_id, error)
+            _log(logging.WARNING, claim, "task %s was ended by others: %s", error)
         self._tell(watched, Stop.LOST)
 
     def _drop(self, watched: Watched) -> None:
+        metrics.LEASES_LOST.inc()
         self._forget(watched.claim)
         self._tell(watched, Stop.LOST)
 
@@ -179,11 +167,16 @@ class LeaseKeeper:
         with contextlib.suppress(RuntimeError):  # the loop has been closed
             self._pulse.loop.call_soon_threadsafe(watched.stop, why)
 
-    def _let_go(self, claim: Claim, done: Future[None]) -> None:
+    async def _let_go(self, claim: Claim) -> None:
+        """A renewal that is under way would take the lease again if it came after this."""
         self._forget(claim)
         try:
-            self._release(keys=[self._keys.lease(claim.task_id)], args=[claim.owner])
-        except RedisError as error:
-            log.warning("the lease of task %s runs out by itself: %s", claim.task_id, error)
-        finally:
-            done.set_result(None)
+            await self._leases.release(claim)
+        except (RedisError, OSError) as error:
+            _log(logging.WARNING, claim, "the lease of task %s runs out by itself: %s", error)
+
+
+def _log(level: int, claim: Claim, message: str, *more: object) -> None:
+    """The thread knows no context, so the line's fields come from the claim."""
+    about = {"task": claim.task_id, "attempt": claim.started.attempt, **told(claim.fields)}
+    log.log(level, message, claim.task_id, *more, extra=about)

@@ -14,6 +14,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
+from events import tracing
+
 log = logging.getLogger(__name__)
 
 SPARE_THREADS = 54
@@ -58,6 +60,7 @@ def _threads_left() -> list[str]:
 
 def _end(why: str, status: int) -> NoReturn:
     log.warning("the process ends at once: %s", why)
+    tracing.end()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -19,12 +19,16 @@ from events.append import Appender
 from events.background import stop
 from events.bells import Bells
 from events.connect import AWAY, connect
+from events.durability import Durability
 from events.graphs import GraphDescriptor, GraphDirectory
 from events.keys import Keys
 from events.log import EventLog
+from events.logfields import always
 from events.queue import Dispatcher, arq_client
+from events.routes import routes
 from events.settings import Settings
 from events.tasks import TaskStore
+from worker import metrics
 from worker.abandonment import Abandonment
 from worker.ending import Ending
 from worker.execution import HAND_BACK_SECONDS
@@ -33,8 +37,10 @@ from worker.journal import Journal
 from worker.lease import LeaseKeeper
 from worker.leaving import leave, leave_within, node_threads
 from worker.queueing import QueueWorker
+from worker.reconciler import Reconciler
 from worker.run import Limits, Runner
 from worker.savers import Saver, open_saver
+from worker.scrape import listening
 from worker.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
@@ -98,8 +104,10 @@ async def running(settings: Settings) -> AsyncGenerator[Runner]:
     """A worker that takes tasks while the context lasts; on leaving, it hands back those it has."""
     keys, journal = Keys(settings.key_prefix), Journal()
     redis = connect(settings.redis_url, connected=journal.redo)
+    journal.follow(routes(redis))
     try:
         async with (
+            listening(settings, redis),
             open_saver(settings, redis, keys, journal) as saver,
             _running(settings, redis, keys, saver) as runner,
         ):
@@ -111,17 +119,27 @@ async def running(settings: Settings) -> AsyncGenerator[Runner]:
 @contextlib.asynccontextmanager
 async def _running(settings: Settings, redis: Redis, keys: Keys, saver: Saver) -> AsyncGenerator[Runner]:
     graphs = load_graphs(settings.graphs, saver, settings.pool)
-    events = EventLog(redis, keys)
+    metrics.begin(graphs, settings.concurrency)
+    durability = Durability(settings.durability, settings.durability_replicas)
+    events = EventLog(redis, keys, durability)
     tasks = TaskStore(events, retention_seconds=settings.retention_seconds)
     queue_url, queue = settings.queue_url or settings.redis_url, keys.queue(settings.pool)
     dispatcher = Dispatcher(redis, keys, arq_client(queue_url, queue, connections=2))
     name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:4]}"
+    always(worker=name)
     abandonment = Abandonment(
-        settings.redis_url, keys, settings.retention_seconds, settings.task_timeout_seconds, name
+        settings.redis_url,
+        keys,
+        settings.retention_seconds,
+        settings.task_timeout_seconds,
+        name,
+        durability,
     )
     leases = LeaseKeeper(abandonment, settings.lease_seconds, settings.stop_seconds)
-    appender = Appender(redis, keys)
-    control = Bells(redis, lambda channel: runner.heard(channel))
+    appender = Appender(redis, keys, settings.redactor, durability)
+    sweeper = Sweeper(tasks, appender, dispatcher, name)
+    control = Bells(redis, lambda channel: sweeper.ring() if channel == keys.sweep else runner.heard(channel))
+    control.listen(keys.sweep)
     runner = Runner(
         name=name,
         graphs=graphs,
@@ -142,7 +160,8 @@ async def _running(settings: Settings, redis: Redis, keys: Keys, saver: Saver) -
     background = [
         queue_bell.run(),
         control.run(),
-        Sweeper(tasks, appender, dispatcher, name).run(),
+        sweeper.run(),
+        Reconciler(tasks).run(),
         _announce(runner.directory, [graph.descriptor for graph in graphs.values()]),
     ]
     try:
@@ -154,6 +173,7 @@ async def _running(settings: Settings, redis: Redis, keys: Keys, saver: Saver) -
                     runner.drain(settings.drain_seconds)
                     await worker.finish()
     finally:
+        always(worker="")
         await leases.close()
         await appender.close()
         await dispatcher.close()

@@ -9,16 +9,21 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from events.append import Appender
+from events.attempt_spans import attempting
 from events.bells import Bells
-from events.connect import AWAY
+from events.connect import AWAY, patiently
 from events.errors import Fenced, Held, Moved, Sealed, TaskNotFound, Waiting
 from events.graphs import GraphDirectory
 from events.log import Claim, EventLog
+from events.logfields import about, also
 from events.model import START, now_ms, parse_timestamp
 from events.sealing import CANCELLED, seal
-from events.tasks import TaskState, TaskStore
+from events.state import TaskState
+from events.tasks import TaskStore
+from events.tracing import told, trace_id
+from worker import metrics
 from worker.attempt import Attempt, Beginning
-from worker.ending import Ending, fruitless_allowed
+from worker.ending import Ending, fruitless_allowed, was_handed_back
 from worker.execution import Execution, Stop
 from worker.failures import failed, timed_out
 from worker.graphs import Graph
@@ -77,17 +82,24 @@ class Runner:
 
     async def run_task(self, task_id: str) -> None:
         """Take a dispatch: claim the task and run it, if it is to be run at all."""
+        with about(task=task_id):
+            await self._take(task_id)
+
+    async def _take(self, task_id: str) -> None:
         try:
             await self.tasks.expect(task_id, TAKEN_MS)
             state = await self.tasks.get(task_id)
+            also(trace_id=trace_id(state.record))
             graph = self.graphs.get(state.record["graph"])
             if state.cancel_requested and not state.last.terminal:
-                await seal(self.tasks, self.appender, task_id, CANCELLED, worker=self.name)
+                await seal(
+                    self.tasks, self.appender, task_id, CANCELLED, worker=self.name, record=state.record
+                )
             elif graph is None:
                 log.error("task %s wants graph %r, which is not here", task_id, state.record["graph"])
                 await self.tasks.expect(task_id, UNSERVED_MS)
             else:
-                await self._claim_and_run(state, Attempt(graph, task_id, state.record["thread_id"]))
+                await self._claim_and_run(state, Attempt(graph, task_id, state.thread))
         except Sealed:
             await self.tasks.settle(task_id)
         except Held as error:
@@ -98,6 +110,8 @@ class Runner:
             log.warning("task %s was taken over while this worker had it", task_id)
         except AWAY as error:
             log.warning("task %s is left to the sweeper: %s", task_id, error)
+            # The server that is away may be the one with the deadlines, and come back without this one.
+            await patiently(lambda: self.tasks.remind(task_id, TAKEN_MS))
 
     def drain(self, seconds: float) -> None:
         """Have all attempts end with their superstep, or after so many seconds; each is then handed back."""
@@ -130,17 +144,24 @@ class Runner:
                 break
             except Moved:
                 state = await self.tasks.get(state.task_id)
+        async with attempting(self.log, claim, state.last):
+            await self._run_claimed(claim, state, attempt, beginning, lookback)
+
+    async def _run_claimed(
+        self, claim: Claim, state: TaskState, attempt: Attempt, beginning: Beginning, lookback: Lookback
+    ) -> None:
         await self.tasks.expect(claim.task_id, self.leases.lease_ms)  # until its first renewal
         execution = self._execution(claim, lookback, beginning)
         self.running[claim.task_id] = execution
         # A wish may have come before the claim: the bell rings once when it begins to be heard.
         self.bells.listen(self.log.keys.control(claim.task_id))
         try:
-            if lookback.fruitless >= fruitless_allowed(state, self.limits.max_attempts):
-                message = f"{lookback.fruitless} attempts in a row finished no node"
-                await self.ending.end(execution.writer, failed("poison", message))
-            else:
-                await self._run(execution, attempt, beginning)
+            with metrics.running(state, claim, handed_back=was_handed_back(state)):
+                if lookback.fruitless >= fruitless_allowed(state, self.limits.max_attempts):
+                    message = f"{lookback.fruitless} attempts in a row finished no node"
+                    await self.ending.end(execution.writer, failed("poison", message))
+                else:
+                    await self._run(execution, attempt, beginning)
             if execution.writer.sealed:
                 await attempt.tidy()
         finally:
@@ -162,7 +183,7 @@ class Runner:
             f"{self.name}:{uuid4().hex}",
             worker=self.name,
             lease_ms=self.leases.lease_ms,
-            started={"resumed_from": beginning.checkpoint_id, "supersedes": supersedes},
+            started={"resumed_from": beginning.checkpoint_id, "supersedes": supersedes, **told(state.record)},
             after=state.last.id,
         )
 
@@ -201,5 +222,6 @@ class Runner:
             case Stop.DRAIN:
                 await self.ending.hand_back(writer)
             case _:
+                metrics.attempt_left(writer.claim, "lost")
                 log.warning("the lease of task %s was lost", writer.claim.task_id)
         return None

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
+from events.durability import Durability
 from events.errors import SettingsError
 from events.keys import Keys
 from events.settings import Settings
@@ -99,7 +100,9 @@ async def tidy_thread(saver: Saver, thread_id: str) -> None:
 def _choose(settings: Settings, redis: Redis, keys: Keys, journal: Journal) -> Opened:
     setting = settings.checkpoints
     if setting == "redis":
-        saver = RedisSaver(redis, keys, ttl_seconds=settings.retention_seconds, journal=journal)
+        durability = Durability(settings.durability, settings.durability_replicas)
+        ttl_seconds = settings.retention_seconds
+        saver = RedisSaver(redis, keys, ttl_seconds=ttl_seconds, journal=journal, durability=durability)
         return contextlib.nullcontext(saver)
     if setting.startswith("sqlite:///") and len(setting) > len("sqlite:///"):
         return _sqlite(setting.removeprefix("sqlite:///"))

@@ -17,6 +17,9 @@ from typing import Any, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
+from events.tracing import within
+from worker.metrics import CHECKPOINTS, WRITES, timed
+
 STORED_KEY = "__taskreel_stored"
 """Where a config's `configurable` holds a Stored; the underscores keep it out of the metadata."""
 
@@ -81,14 +84,15 @@ def telling(saver: BaseCheckpointSaver[Any]) -> BaseCheckpointSaver[Any]:
             stored: Stored | None = configurable.get(STORED_KEY)
             if stored is not None and configurable.get("checkpoint_ns"):
                 await stored.all_told()
-            return cast("RunnableConfig", await super().aput(config, *checkpoint))
+            with within("checkpoint"):
+                return cast("RunnableConfig", await timed(CHECKPOINTS, super().aput(config, *checkpoint)))
 
         # No coroutine function: LangGraph calls this as the node ends, before it streams the result, and runs
         # what it gives later.
         def aput_writes(
             self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
         ) -> Storing:
-            storing = cast("Storing", super().aput_writes(config, writes, task_id, task_path))
+            storing = cast("Storing", timed(WRITES, super().aput_writes(config, writes, task_id, task_path)))
             stored: Stored | None = config.get("configurable", {}).get(STORED_KEY)
             if stored is None:
                 return storing

@@ -1,7 +1,9 @@
 """Sweeper: looks after tasks that nobody has been heard of in time.
 
 A lost enqueue, a killed worker, a wiped queue and a restarted Redis all look the same from here: a deadline
-has passed. Whatever it was, the task is dispatched again, and the claim decides whether it runs.
+has passed. Whatever it was, the task is dispatched again, and the claim decides whether it runs. A task that
+is cancelled and has no worker is due at once, and the sweepers are rung. Redis gives each overdue task to one
+of them: the others pay one command for it.
 """
 
 from __future__ import annotations
@@ -10,15 +12,21 @@ import asyncio
 import contextlib
 import logging
 import random
+from typing import Any
 
+from events import scripts
 from events.append import Appender
-from events.connect import AWAY
+from events.connect import AWAY, OutOfMemoryError
 from events.errors import Fenced, Held, Moved, Sealed, TaskNotFound
 from events.log import EventLog
-from events.model import Status
+from events.logfields import about, also
+from events.model import Status, now_ms
 from events.queue import Dispatcher
 from events.sealing import CANCELLED, seal
-from events.tasks import SUBMIT_DEADLINE_MS, TaskState, TaskStore
+from events.state import TaskState
+from events.tasks import SUBMIT_DEADLINE_MS, TaskStore
+from events.tracing import trace_id
+from worker import metrics
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +35,9 @@ SWEEP_SECONDS = 1.0
 
 APART_SECONDS = (0.02, 0.2)
 """How long after a deadline a sweeper comes: at random, so that of several one is the first."""
+
+TAKEN_TASKS = 16
+"""What a sweeper takes at a time: what it has done long before others may take it again."""
 
 DISPATCHED_MS = 1_500
 """When a task that was dispatched again is looked at next: who takes it may be killed as well."""
@@ -51,6 +62,12 @@ class Sweeper:
         self._appender = appender
         self._dispatcher = dispatcher
         self._name = name
+        self._take_overdue: Any = tasks.log.redis.register_script(scripts.TAKE_OVERDUE)
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Look now: some task is due."""
+        self._rung.set()
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -58,45 +75,72 @@ class Sweeper:
             try:
                 pause = await self._sweep()
             except AWAY as error:
+                metrics.NOT_SWEPT.inc()
                 log.warning("sweeping pauses: %s", error)
                 pause = SWEEP_SECONDS
-            await asyncio.sleep(min(pause, SWEEP_SECONDS) + random.uniform(*APART_SECONDS))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pause, SWEEP_SECONDS) + random.uniform(*APART_SECONDS)):
+                    await self._rung.wait()
+            self._rung.clear()
 
     async def _sweep(self) -> float:
-        """Look after what is overdue. Gives the seconds until the next deadline, as far as it has looked."""
-        first = await self._tasks.deadlines()
-        for task_id, left in first:
-            if left > 0:
-                return left
-            await self.look_after(task_id)
-        return 0.0 if first else SWEEP_SECONDS
+        """Look after what is overdue. Gives the seconds until the next deadline."""
+        while True:
+            now = now_ms()
+            keys, args = [self._log.keys.deadlines], [now, now + DISPATCHED_MS, TAKEN_TASKS]
+            *overdue, first = await self._take_overdue(keys=keys, args=args)
+            metrics.SWEPT.inc()
+            for task_id in overdue:
+                with about(task=task_id.decode()):
+                    metrics.swept(await self.look_after(task_id.decode()))
+            if not overdue:
+                return (float(first) - now) / 1000 if first else SWEEP_SECONDS
 
-    async def look_after(self, task_id: str) -> None:
-        """Find out what an overdue task needs, and see to it."""
+    async def look_after(self, task_id: str) -> str:
+        """Find out what an overdue task needs, and see to it. Gives in a word what it was found to be."""
         await self._tasks.expect(task_id, DISPATCHED_MS)  # so that others leave it alone meanwhile
         try:
             state = await self._tasks.get(task_id)
         except TaskNotFound:
             await self._tasks.forget(task_id)
-            return
+            return "absent"
         if state.last.terminal:
             await self._tasks.settle(task_id)
-        elif state.status is Status.WAITING:
+            return "ended"
+        if state.status is Status.WAITING:
             await self._tasks.let_wait(task_id)
-        elif state.cancel_requested:
+            return "waiting"
+        if state.cancel_requested:
             await self._cancel(state)
-        elif await self._log.is_held(task_id):
+            return "cancelled"
+        if await self._log.is_held(task_id):
             await self._tasks.expect(task_id, SUBMIT_DEADLINE_MS)  # its renewals say more
-        elif await self._is_queued(state):
+            return "held"
+        if await self._is_queued(state):
             await self._tasks.expect(task_id, QUEUED_MS)
-        else:
-            log.info("task %s is overdue and is dispatched again", task_id)
-            await self._dispatcher.dispatch(task_id, state.record["pool"])
+            return "queued"
+        await self._dispatch(state)
+        return "dispatched"
 
     async def _cancel(self, state: TaskState) -> None:
         """End a task whose worker died before it heard of its cancellation; a living one does so itself."""
         with contextlib.suppress(Held, Moved, Fenced, Sealed):
-            await seal(self._tasks, self._appender, state.task_id, CANCELLED, worker=self._name)
+            await seal(
+                self._tasks,
+                self._appender,
+                state.task_id,
+                CANCELLED,
+                worker=self._name,
+                record=state.record,
+            )
+
+    async def _dispatch(self, state: TaskState) -> None:
+        also(trace_id=trace_id(state.record))
+        log.info("task %s is overdue and is dispatched again", state.task_id)
+        try:
+            await self._dispatcher.dispatch(state.task_id, state.record["pool"])
+        except OutOfMemoryError as error:  # others may be cancelled, and need no memory
+            log.warning("task %s can't be dispatched now: %s", state.task_id, error)
 
     async def _is_queued(self, state: TaskState) -> bool:
         number = int(state.record.get("dispatches", 0))

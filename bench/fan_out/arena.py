@@ -84,7 +84,7 @@ class Arena:
         """Clients of those tasks, in turn, from the first event on or behind a cursor."""
         ending = f"\t{cursor}" if cursor else ""
         targets = [self.contender.path(task_id) + ending for task_id in tasks]
-        return clients(mode, self.server.port, count, targets, **limits)
+        return clients(mode, self.server.port, count, targets, on=cores.OTHERS, **limits)
 
     @contextlib.contextmanager
     def slow_clients(self, count: int, tasks: Sequence[str]) -> Generator[None]:

@@ -8,11 +8,12 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Overwrite, Send
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from examples.digest.model import chat_model
 from examples.digest.rank import scores
-from examples.digest.text import sentences, shipped
+from examples.model import chat_model
+from examples.offline import Copyist
+from examples.text import sentences, shipped
 
 MOST = 200
 """Sentences in a part at most: ranking looks at every pair of them, so a long text gets more parts."""
@@ -28,6 +29,8 @@ ORDER = (
 
 class Input(BaseModel):
     """What to digest, and how far; without a text it is the shipped one."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"sentences": 7, "parts": 12}]})
 
     text: str | None = Field(
         default=None,
@@ -101,7 +104,7 @@ async def write(state: State) -> dict[str, str]:
     chosen = _chosen(state)
     get_stream_writer()({"message": f"Writing {len(chosen)} sentences"})
     notes = "\n\n".join([_heading(len(chosen), state), *(one["sentence"] for one in chosen)])
-    answer = await chat_model().ainvoke([SystemMessage(ORDER), HumanMessage(notes)])
+    answer = await chat_model(Copyist()).ainvoke([SystemMessage(ORDER), HumanMessage(notes)])
     return {"digest": answer.text}
 
 

@@ -18,18 +18,23 @@ from bench.report import circumstances
 from tests.chaos import (
     blocked,
     cancels,
+    cluster_failover,
     drains,
+    partitions,
     pauses,
     pods,
-    processes,
     races,
     redis_away,
     replies,
     report,
+    rolling,
+    sentinel_failover,
+    slot_migration,
     submits,
     workers,
 )
-from tests.chaos.outcome import Outcome, Scenario
+from tests.chaos.outcome import NotHere, Outcome, Scenario
+from tests.chaos.process import last_words
 
 SCENARIOS: Mapping[str, Scenario] = {
     "workers": workers,
@@ -41,7 +46,12 @@ SCENARIOS: Mapping[str, Scenario] = {
     "replies": replies,
     "submits": submits,
     "pods": pods,
+    "rolling": rolling,
     "redis_away": redis_away,
+    "cluster_failover": cluster_failover,
+    "sentinel_failover": sentinel_failover,
+    "slot_migration": slot_migration,
+    "partitions": partitions,
 }
 
 LIMIT_SECONDS = 1800.0
@@ -80,17 +90,20 @@ def _run_all(wanted: argparse.Namespace, seed: int) -> list[Outcome]:
 async def _run(name: str, scenario: Scenario, rounds: int, seed: int) -> list[Outcome]:
     """One scenario; if it breaks off, that is a failure too. The ends of its processes' logs say more."""
     began = time.monotonic()
-    processes.last_words.clear()
+    last_words.clear()
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             outcomes = await scenario.run(rounds, seed)
+    except NotHere as error:
+        report.say(f"{name} was not run: {error}")
+        outcomes = []
     except Exception as error:
         report.say(traceback.format_exc())
         failure = f"broke off, seed {seed}: {type(error).__name__}: {error}"
         outcomes = [Outcome(name, rounds, time.monotonic() - began, {}, [failure])]
     if any(outcome.failures for outcome in outcomes):
-        for process, words in processes.last_words:
-            report.say(f"--- {process} ---\n{words}")
+        for who, words in last_words:
+            report.say(f"--- {who} ---\n{words}")
     return outcomes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 
+from events.tenancy import DEFAULT
 from tests.chaos.tasks import Tasks
 from tests.chaos.verdict import wrong_with
 
@@ -12,7 +13,7 @@ async def orphans(its: Tasks) -> list[str]:
     """What is there and should not be, or lacks its counterpart; a sentence each."""
     redis, keys = its.log.redis, its.log.keys
     written, recorded = await logs(its), await _tasks_with(its, keys.task("*"))
-    listed = {raw.decode() for raw in await redis.zrange(keys.index, 0, -1)}
+    listed = {raw.decode() for raw in await redis.zrange(keys.index(DEFAULT), 0, -1)}
     wrong = [f"task {task_id} has a record and no log" for task_id in recorded - written]
     wrong += [f"task {task_id} has a log and no record" for task_id in written - recorded]
     wrong += [f"task {task_id} is listed and has no log" for task_id in listed - written]

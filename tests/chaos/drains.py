@@ -15,7 +15,8 @@ from events.model import Entry, EventType, parse_timestamp
 from tests.chaos.graphs import NODES, SPECS
 from tests.chaos.history import History, read_history
 from tests.chaos.outcome import Outcome
-from tests.chaos.processes import Process, valkey, workers, workers_ready
+from tests.chaos.process import Process
+from tests.chaos.processes import valkey, workers, workers_ready
 from tests.chaos.tasks import Tasks, tasks
 from tests.support.waiting import wait_until
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from enum import Enum, auto
 
 from events.background import stop
+from tests.support.listening import listening, port_of
 
 CHUNK = 1 << 22
 """Bytes that one read may bring; above what an appender writes at a time."""
@@ -113,10 +114,9 @@ class Interposer:
 async def interposed(upstream: int, judge: Judge) -> AsyncGenerator[Interposer]:
     """Such a proxy in front of a port."""
     it = Interposer(upstream, judge)
-    server = await asyncio.start_server(it.serve, "127.0.0.1", 0, limit=CHUNK)
-    it.port = server.sockets[0].getsockname()[1]
-    try:
-        yield it
-    finally:
-        server.close()
-        await it.close()
+    async with listening(it.serve, limit=CHUNK) as server:
+        it.port = port_of(server)
+        try:
+            yield it
+        finally:
+            await it.close()

@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import httpx
 
-from tests.chaos.processes import LAST_WORDS_BYTES, READY_SECONDS, ROOT, last_words
+from tests.chaos.process import LAST_WORDS_BYTES, READY_SECONDS, ROOT, last_words
 from tests.support.server import free_port
 from tests.support.waiting import wait_until
 
@@ -98,7 +98,7 @@ async def nursery() -> AsyncGenerator[Nursery]:
 
 def main() -> None:
     """Fork and kill as told."""
-    for name in ("api.server", "cli.logs", "cli.main", "uvloop", "httptools"):
+    for name in ("api.edge.server", "cli.logs", "cli.main", "uvloop", "httptools"):
         importlib.import_module(name)
     children: set[int] = set()
     try:

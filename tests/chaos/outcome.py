@@ -26,6 +26,10 @@ class Outcome:
     failures: Sequence[str] = ()
 
 
+class NotHere(Exception):
+    """A scenario can't be run on this machine; the message says what it needs."""
+
+
 class Scenario(Protocol):
     """A module that does one kind of harm."""
 

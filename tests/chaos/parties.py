@@ -10,9 +10,11 @@ from uuid_utils import uuid7
 
 from events.append import Appender
 from events.control import TaskControl
+from events.durability import OFF, Durability
 from events.log import EventLog
 from events.model import now_ms, timestamp
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
 from tests.chaos.tasks import Tasks, tasks
 
 
@@ -36,17 +38,19 @@ class Party:
 
 
 @contextlib.asynccontextmanager
-async def party(url: str) -> AsyncGenerator[Party]:
-    """A party that reaches the log there."""
-    async with tasks(url) as found:
-        appender = Appender(found.log.redis, found.log.keys)
+async def party(
+    url: str, queue_url: str | None = None, durability: Durability = OFF
+) -> AsyncGenerator[Party]:
+    """A party that reaches the log there, and the queue; its milestones wait for what `durability` says."""
+    async with tasks(url, queue_url, durability) as found:
+        appender = Appender(found.log.redis, found.log.keys, durability=durability)
         try:
-            yield Party(found, appender, TaskControl(found.store, appender, found.dispatcher))
+            yield Party(found, appender, TaskControl(found.store, found.dispatcher))
         finally:
             await appender.close()
 
 
-def submission() -> Submission:
+def submission(pool: str = "default") -> Submission:
     """A new task that no worker will be told of."""
     task_id = str(uuid7())
-    return Submission(task_id, "none", "default", {}, task_id, {}, timestamp(now_ms()))
+    return Submission(task_id, "none", pool, {}, task_id, {}, timestamp(now_ms()))

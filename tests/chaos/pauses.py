@@ -11,13 +11,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from events.background import stop
 from events.model import EventType
 from tests.chaos.graphs import NODES, SPECS
 from tests.chaos.history import History, read_history
 from tests.chaos.outcome import Outcome
-from tests.chaos.processes import Process, valkey, workers
+from tests.chaos.process import Process
+from tests.chaos.processes import valkey, workers
 from tests.chaos.tasks import Tasks, tasks
 from tests.support.waiting import wait_until
 from worker.checkpoint import RedisSaver
@@ -62,7 +64,11 @@ class Scene:
 async def run(rounds: int, seed: int) -> list[Outcome]:
     """So many pauses at random moments, two at a time."""
     began = time.monotonic()
-    settings = {"lease_seconds": LEASE_SECONDS, "max_attempts": MAX_ATTEMPTS, "concurrency": TASKS}
+    settings: dict[str, Any] = {
+        "lease_seconds": LEASE_SECONDS,
+        "max_attempts": MAX_ATTEMPTS,
+        "concurrency": TASKS,
+    }
     with tempfile.TemporaryDirectory() as folder:
         async with (
             valkey(Path(folder)) as server,

@@ -1,16 +1,10 @@
-"""Real processes that can be killed, paused and started again: Valkey, workers and pods, on loopback."""
+"""Valkey, workers and pods as real processes."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-from collections import deque
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,96 +17,9 @@ from cli.embedded import find_binary
 from events.connect import connect
 from events.keys import Keys
 from events.settings import PREFIX
-from tests.support.server import free_port
+from tests.chaos.process import READY_SECONDS, Process, process
+from tests.support.server import HERE, Place, free_port
 from tests.support.waiting import wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 40.0
-LAST_WORDS_BYTES = 2000
-TETHER = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
-"""Put before a command, it has the process killed when we are; where there's no such program, it lives on."""
-
-last_words: deque[tuple[str, str]] = deque(maxlen=20)
-"""The ends of the logs of the processes that were ended last, with their names."""
-
-
-class Process:
-    """A process in a session of its own, started at once; what it prints is kept.
-
-    Args:
-        name: for people.
-        command: its command line.
-        environment: added to ours, of which no TASKREEL_ variable is handed on.
-    """
-
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self.name = name
-        self._command = command
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
-        self._environment = {**inherited, "LC_ALL": "C", **environment}
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # it lives as long as this does
-        self._process = self._start()
-
-    @property
-    def pid(self) -> int:
-        """Its process id; another one after each restart."""
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether it hasn't ended. A stopped process runs."""
-        return self._process.poll() is None
-
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
-
-    def kill(self) -> None:
-        """`kill -9`, also of a stopped one; returns when it is gone."""
-        self._process.kill()
-        self._process.wait()
-
-    def restart(self) -> None:
-        """Kill it if need be and start it again; it isn't ready yet."""
-        self.kill()
-        self._process = self._start()
-
-    def check(self) -> None:
-        """Raise ChildProcessError if it has ended by itself."""
-        if not self.running:
-            raise ChildProcessError(f"{self.name} ended by itself with status {self._process.returncode}")
-
-    def output(self, most: int = LAST_WORDS_BYTES) -> str:
-        """The end of what it has printed, over all its starts: so many bytes."""
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), most, max(0, size - most)).decode(errors="replace")
-
-    def close(self) -> None:
-        """Kill it and put its last words by."""
-        self.kill()
-        last_words.append((self.name, self.output()))
-        self._log.close()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*TETHER, *self._command],
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
-
-
-@contextlib.contextmanager
-def process(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Generator[Process]:
-    """A process that is killed when the context ends, however it does."""
-    it = Process(name, command, environment)
-    try:
-        yield it
-    finally:
-        it.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +76,7 @@ async def valkey(folder: Path, port: int | None = None, *, aof: bool = False) ->
 
 @contextlib.asynccontextmanager
 async def workers(
-    url: str, count: int, graphs: Sequence[str], **settings: object
+    url: str, count: int, graphs: Sequence[str], place: Place = HERE, **settings: object
 ) -> AsyncGenerator[list[Process]]:
     """So many workers that serve those graphs (`NAME=module:attr`) and take tasks.
 
@@ -177,29 +84,32 @@ async def workers(
         url: of the log's Redis.
         count: how many.
         graphs: what each serves.
+        place: where they run.
         settings: more of them, such as `lease_seconds=3`.
     """
-    environment = _environment(url, graphs=",".join(graphs), **settings)
+    more = environment(url, graphs=",".join(graphs), **settings)
     command = [sys.executable, "-m", "cli.main", "worker"]
     with contextlib.ExitStack() as stack:
-        found = [stack.enter_context(process(f"worker {n}", command, environment)) for n in range(count)]
-        await workers_ready(url, found, str(settings.get("key_prefix", "taskreel")))
+        names = [f"worker {number}" for number in range(count)]
+        found = [stack.enter_context(process(name, command, more, place.within)) for name in names]
+        await workers_ready(url, found, str(settings.get("queue_url") or url))
         yield found
 
 
-async def workers_ready(url: str, found: Sequence[Process], prefix: str = "taskreel") -> None:
+async def workers_ready(url: str, found: Sequence[Process], queue_url: str = "") -> None:
     """Wait until that many workers hear the bell of their queue, and have announced their graphs."""
-    keys, client = Keys(prefix), connect(url)
+    keys, client, queue = Keys("taskreel"), connect(url), connect(queue_url or url)
 
     async def ready() -> bool:
         for it in found:
             it.check()
-        subscribers: list[Any] = await client.pubsub_numsub(keys.queue_bell("default"))
+        subscribers: list[Any] = await queue.pubsub_numsub(keys.queue_bell("default"))
         return subscribers[0][1] >= len(found) and bool(await client.exists(keys.graphs))
 
     try:
         await wait_until(ready, READY_SECONDS)
     finally:
+        await queue.aclose()
         await client.aclose()
 
 
@@ -210,6 +120,12 @@ class Pod:
     process: Process
     url: str
     client: httpx.AsyncClient
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
+        base = self.client.base_url
+        return base.host, base.port or 0
 
     async def restart(self) -> None:
         """Kill it if need be, start it again and wait until it is ready."""
@@ -234,16 +150,25 @@ class Pod:
 
 
 @contextlib.asynccontextmanager
-async def pod(url: str, port: int | None = None, **settings: object) -> AsyncGenerator[Pod]:
-    """A pod that is ready, with that Redis and those settings."""
-    port = port or free_port()
-    command = [sys.executable, "-m", "cli.main", "api", "--port", str(port)]
-    base = f"http://127.0.0.1:{port}"
-    with process(f"pod {port}", command, _environment(url, **settings)) as it:
-        async with httpx.AsyncClient(base_url=base, timeout=20, trust_env=False) as client:
+async def pod(url: str, place: Place = HERE, key: str = "", **settings: object) -> AsyncGenerator[Pod]:
+    """A pod that is ready.
+
+    Args:
+        url: of the log's Redis.
+        place: where it runs.
+        key: the API key to speak to it with, if it asks for one.
+        settings: more of them, such as `auth="keys"`.
+    """
+    host, port = place.host, free_port()
+    command = [sys.executable, "-m", "cli.main", "api", "--host", host, "--port", str(port)]
+    base, headers = f"http://{host}:{port}", {"Authorization": f"Bearer {key}"} if key else {}
+    with process(f"pod {host}:{port}", command, environment(url, **settings), place.within) as it:
+        async with httpx.AsyncClient(base_url=base, headers=headers, timeout=20, trust_env=False) as client:
             await (found := Pod(it, base, client)).ready()
             yield found
 
 
-def _environment(url: str, **settings: object) -> dict[str, str]:
-    return {f"{PREFIX}{name.upper()}": str(value) for name, value in {"redis_url": url, **settings}.items()}
+def environment(url: str, **settings: object) -> dict[str, str]:
+    """The variables of a process of ours, with the log there and those settings that aren't None."""
+    given = {"redis_url": url, **settings}
+    return {f"{PREFIX}{name.upper()}": str(value) for name, value in given.items() if value is not None}

@@ -23,6 +23,7 @@ from tests.chaos import processes, runner_races
 from tests.chaos.outcome import Outcome
 from tests.chaos.parties import Party, party, submission
 from tests.chaos.verdict import ENDINGS, ending, ending_of, sweep, wrong_with
+from tests.support.sweeping import sweeping
 
 ROUNDS = 2000
 SHORT = 150
@@ -93,6 +94,9 @@ async def _run(url: str, rounds: int, seed: int) -> Outcome:
     async with contextlib.AsyncExitStack() as stack:
         async with contextlib.AsyncExitStack() as racing:
             one, two, three, four, five = [await racing.enter_async_context(party(url)) for _ in range(5)]
+            sweeper = await racing.enter_async_context(party(url))
+            at_work = sweeping(sweeper.store, sweeper.appender, sweeper.tasks.dispatcher)
+            await racing.enter_async_context(at_work)
             races = await _races(Parties(one, two, (three, four), five), rounds, seed)
         it = await stack.enter_async_context(party(url))
         swept = await sweep(it)

@@ -16,11 +16,14 @@ from events.model import TERMINAL_BYTES, Entry, EventId
 AGAIN_SECONDS = 0.1
 """Between two connections: less than `retry:` says, for more trouble in less time."""
 
-FAREWELL_MS = 2000
-"""The least `retry:` by which a pod sends its clients away; the one at a stream's start is mostly shorter."""
+CONNECT_SECONDS = 5.0
+"""After which another pod is tried: a network that is cut refuses nothing."""
 
 NO_CONTENT = 204
 GONE = (404, 410)
+
+
+Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,9 @@ class Reader:
 
     Args:
         task_id: what to read.
-        ports: of the pods, in the order in which they are tried.
+        addresses: of the pods, host and port, in the order in which they are tried.
         query: what its requests have after the `?`.
+        key: its API key, if it needs one.
 
     Attributes:
         entries: ids and data that it has; what a rewound log doesn't have is taken back.
@@ -48,14 +52,16 @@ class Reader:
         shown: the ids of the terminal entries it ever saw.
         connections: how often it was let in.
         farewells: the times to come back after, in ms, by which pods that were going away sent it off.
+        again_ms: the time to come back after, as it was told last; 0 before it was told one.
         left_at: when its last connection ended, on the monotonic clock.
         refused: the status that ended it, 404 or 410.
         sealed: it has come to the log's end.
     """
 
     task_id: str
-    ports: Sequence[int]
+    addresses: Sequence[Address]
     query: str = ""
+    key: str = ""
     entries: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
     cursor: bytes = b""
     gaps: list[Gap] = field(default_factory=list[Gap])
@@ -63,14 +69,15 @@ class Reader:
     shown: set[bytes] = field(default_factory=set[bytes])
     connections: int = 0
     farewells: list[int] = field(default_factory=list[int])
+    again_ms: int = 0
     left_at: float = 0.0
     refused: int = 0
     sealed: bool = False
 
     async def run(self) -> None:
         """Read until the end."""
-        for port in itertools.cycle(self.ports):
-            await self._read(port)
+        for address in itertools.cycle(self.addresses):
+            await self._read(address)
             if self.sealed or self.refused:
                 return
             await asyncio.sleep(AGAIN_SECONDS)
@@ -79,8 +86,9 @@ class Reader:
     def request(self) -> bytes:
         """What it asks of a pod, from where it is."""
         path = f"/tasks/{self.task_id}/stream?{self.query}".encode()
-        cursor = b"Last-Event-ID: %b\r\n" % self.cursor if self.cursor else b""
-        return b"GET %b HTTP/1.1\r\nHost: pod\r\nAccept: text/event-stream\r\n%b\r\n" % (path, cursor)
+        more = b"Last-Event-ID: %b\r\n" % self.cursor if self.cursor else b""
+        more += b"Authorization: Bearer %b\r\n" % self.key.encode() if self.key else b""
+        return b"GET %b HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n%b\r\n" % (path, more)
 
     def take(self, kind: bytes, event_id: bytes, data: bytes) -> None:
         """Take an event, or what the stream tells of itself."""
@@ -99,18 +107,19 @@ class Reader:
                 self.shown.add(event_id)
                 self.sealed = True
 
-    async def _read(self, port: int) -> None:
+    async def _read(self, address: Address) -> None:
         loop = asyncio.get_running_loop()
         try:
-            transport, exchange = await loop.create_connection(lambda: _Exchange(self), "127.0.0.1", port)
-        except OSError:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                transport, exchange = await loop.create_connection(lambda: _Exchange(self), *address)
+        except OSError:  # a time-out is one as well
             return
         try:
             await exchange.over
         finally:
             transport.abort()
         self.left_at = time.monotonic()
-        if exchange.complete and exchange.retry_ms >= FAREWELL_MS and not self.sealed:
+        if exchange.complete and exchange.retry_ms and not self.sealed:
             self.farewells.append(exchange.retry_ms)
         self.sealed = self.sealed or exchange.status == NO_CONTENT
         self.refused = exchange.status if exchange.status in GONE else 0
@@ -122,7 +131,7 @@ class _Exchange(asyncio.Protocol):
     Attributes:
         over: done once the connection has ended.
         status: of HTTP; 0 before there is one.
-        retry_ms: the last `retry:`.
+        retry_ms: the `retry:` that no event has followed; 0 if one has.
         complete: the response came to its end.
     """
 
@@ -165,8 +174,9 @@ class _Exchange(asyncio.Protocol):
         lines = [line.partition(b": ") for line in frame.split(b"\n")]
         fields = {name: value for name, _, value in lines}
         if b"retry" in fields:
-            self.retry_ms = int(fields[b"retry"])
+            self.retry_ms = self._reader.again_ms = int(fields[b"retry"])
         if b"data" in fields:
+            self.retry_ms = 0
             self._reader.take(fields[b"event"], fields.get(b"id", b""), fields[b"data"])
 
 

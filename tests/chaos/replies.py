@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from events.connect import AWAY
-from events.errors import AlreadyEnded, Held
+from events.errors import AlreadyEnded, Fenced, Held, Moved, Sealed
 from events.log import Claim
 from events.model import Entry, Event, EventType
+from events.sealing import CANCELLED, seal
 from tests.chaos import processes
 from tests.chaos.interposer import Point, interposed
 from tests.chaos.outcome import Outcome
@@ -213,8 +214,11 @@ async def _lapse(it: Party, task_id: str) -> None:
 
 
 async def _cancel(it: Party, task_id: str) -> None:
+    """A pod's wish, and what a worker's sweeper makes of it."""
     with contextlib.suppress(AlreadyEnded):
         await it.control.cancel(task_id)
+    with contextlib.suppress(Held, Moved, Fenced, Sealed):
+        await seal(it.store, it.appender, task_id, CANCELLED, worker="sweeper")
 
 
 async def _insist(call: Callable[[], Awaitable[T]]) -> T:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from uuid_utils import uuid7
 
 from events.connect import connect
+from events.durability import OFF, Durability
 from events.keys import Keys
 from events.log import EventLog
 from events.model import START, SUBMITTED_ID, Entry, now_ms, timestamp
 from events.queue import Dispatcher, arq_client
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
 
 LOOK_SECONDS = 0.1
 MOST_ENTRIES = 100_000
@@ -60,11 +62,13 @@ class Tasks:
 
 
 @contextlib.asynccontextmanager
-async def tasks(url: str, prefix: str = "taskreel") -> AsyncGenerator[Tasks]:
-    """The tasks in that Redis."""
-    keys, redis = Keys(prefix), connect(url)
-    dispatcher = Dispatcher(redis, keys, arq_client(url, keys.queue("default")))
-    log = EventLog(redis, keys)
+async def tasks(
+    url: str, queue_url: str | None = None, durability: Durability = OFF
+) -> AsyncGenerator[Tasks]:
+    """The tasks in that Redis, whose queue may be in another one."""
+    keys, redis = Keys("taskreel"), connect(url)
+    dispatcher = Dispatcher(redis, keys, arq_client(queue_url or url, keys.queue("default")))
+    log = EventLog(redis, keys, durability)
     try:
         yield Tasks(log, TaskStore(log, retention_seconds=86_400), dispatcher)
     finally:

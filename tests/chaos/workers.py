@@ -15,7 +15,8 @@ from events.background import stop
 from tests.chaos.graphs import NODES, SPECS
 from tests.chaos.history import History, read_history
 from tests.chaos.outcome import Outcome
-from tests.chaos.processes import Process, valkey, workers
+from tests.chaos.process import Process
+from tests.chaos.processes import valkey, workers
 from tests.chaos.tasks import check_log, tasks
 
 ROUNDS = 300

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import uuid4
 
+from redis.asyncio import Redis
+
 from events.append import Appender
 from events.log import EventLog
 from events.model import Event, EventType
+from events.routes import routes
 from events.writer import AttemptWriter
 
 SUCCESS = Event(EventType.TASK_SUCCEEDED, {"result": None})
+
+
+def server_of(log: EventLog, task_id: str) -> Redis:
+    """A client of the server that has a task's log now."""
+    return routes(log.redis).node(log.keys.log(task_id))
 
 
 def progress(number: int) -> Event:

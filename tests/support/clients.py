@@ -131,7 +131,7 @@ async def dial(url: str, request: bytes, window: int | None = None) -> Client:
 def stream_request(task_id: str, after: str | None = None, query: str = "") -> bytes:
     """What an EventSource asks for a task's stream, as it goes over the wire."""
     cursor = "" if after is None else f"Last-Event-ID: {after}\r\n"
-    headers = f"Host: pod\r\nAccept: text/event-stream\r\n{cursor}"
+    headers = f"Host: localhost\r\nAccept: text/event-stream\r\n{cursor}"
     return f"GET /tasks/{task_id}/stream{query} HTTP/1.1\r\n{headers}\r\n".encode()
 
 

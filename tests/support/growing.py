@@ -9,7 +9,8 @@ from uuid_utils import uuid7
 
 from events.append import Appender
 from events.model import Entry, Event, EventType
-from events.tasks import Submission, TaskStore
+from events.state import Submission
+from events.tasks import TaskStore
 from events.writer import AttemptWriter
 from tests.support.attempts import SUCCESS, open_attempt, progress
 from tests.support.logs import entries

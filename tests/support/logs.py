@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from events.append import Appender
+from events.connect import patiently
 from events.log import EventLog
 from events.model import START, TERMINAL, Entry, Event, EventId, EventType, now_ms, timestamp
 from events.tasks import TaskStore
@@ -34,8 +35,8 @@ async def plant(log: EventLog, task_id: str, entry_ids: Sequence[str], event: Ev
         pipe.xadd(
             log.keys.log(task_id), {"type": event.type, "event": _document(entry_id, event)}, id=entry_id
         )
-    pipe.publish(log.keys.bell(task_id), entry_ids[-1])
     await pipe.execute()
+    await patiently(lambda: log.redis.publish(log.keys.bell(task_id), entry_ids[-1]))
 
 
 async def lose(log: EventLog, task_id: str, entry_ids: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -25,8 +26,13 @@ class PodProcess:
 
 
 @contextlib.asynccontextmanager
-async def pod_process(settings: Settings) -> AsyncGenerator[PodProcess]:
-    """A pod that is ready. Its streams get no heartbeats, so that bytes can be compared."""
+async def pod_process(settings: Settings, errors: Path | None = None) -> AsyncGenerator[PodProcess]:
+    """A pod that is ready. Its streams get no heartbeats, so that bytes can be compared.
+
+    Args:
+        settings: of the system it's in.
+        errors: where its stderr goes, if it isn't to be the test's.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
@@ -35,8 +41,12 @@ async def pod_process(settings: Settings) -> AsyncGenerator[PodProcess]:
         "TASKREEL_KEY_PREFIX": settings.key_prefix,
         "TASKREEL_HEARTBEAT_SECONDS": "600",
         "TASKREEL_POD_DRAIN_SECONDS": "0",
+        **({} if settings.queue_url is None else {"TASKREEL_QUEUE_URL": settings.queue_url}),
     }
-    process = await asyncio.create_subprocess_exec(*command("api", "--port", str(port)), env=environment)
+    with contextlib.nullcontext() if errors is None else errors.open("wb") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *command("api", "--port", str(port)), env=environment, stderr=stderr
+        )
     try:
         async with httpx.AsyncClient(trust_env=False) as client:
             await wait_until(lambda: _ready(client, url))

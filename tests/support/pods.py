@@ -14,8 +14,9 @@ import uvicorn
 from httpx_sse import ServerSentEvent, aconnect_sse
 
 from api.app import Entrance, create_app
+from api.edge.admission import Admission
+from api.edge.limits import carried, needed_files
 from api.pod import Pod
-from api.protocol import HttpProtocol
 from events.settings import Settings
 from tests.support.waiting import wait_until
 from worker.main import running
@@ -61,14 +62,28 @@ class RunningPod:
 
 
 @contextlib.asynccontextmanager
-async def running_pod(settings: Settings, send_buffer: int | None = None) -> AsyncGenerator[RunningPod]:
+async def running_pod(
+    settings: Settings, send_buffer: int | None = None, admission: Admission | None = None
+) -> AsyncGenerator[RunningPod]:
     """A pod on a free port; its sockets' send buffers can be made small, so that they are soon full."""
+    streams = settings.max_streams
+    admission = admission or Admission(carried(needed_files(streams), streams))
     app = create_app(settings)
     assert isinstance(app, Entrance)
     listening = socket.create_server(("127.0.0.1", 0))
+    # asyncio does so by itself only where the socket names TCP; without it each answer waits for 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if send_buffer is not None:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-    config = uvicorn.Config(app, log_level="error", http=HttpProtocol, ws="none", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app,
+        log_level="error",
+        http=admission.protocol,
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=75,  # over the 5 s after which httpx drops an idle connection: else they race
+    )
     server = uvicorn.Server(config)
     cast("Any", server).capture_signals = contextlib.nullcontext  # the signals are pytest's
     serving = asyncio.create_task(server.serve(sockets=[listening]))

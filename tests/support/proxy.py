@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TypeVar
 
+from tests.support.listening import listening, port_of
+
 P = TypeVar("P", bound="Proxy")
 
 
@@ -114,11 +116,9 @@ async def gate(upstream: int) -> AsyncGenerator[Gate]:
 
 @contextlib.asynccontextmanager
 async def _serving(it: P) -> AsyncGenerator[P]:
-    server = await asyncio.start_server(it.serve, "127.0.0.1", 0)
-    it.port = server.sockets[0].getsockname()[1]
-    try:
-        yield it
-    finally:
-        server.close()
-        it.cut()
-        await asyncio.sleep(0)
+    async with listening(it.serve) as server:
+        it.port = port_of(server)
+        try:
+            yield it
+        finally:
+            it.cut()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 import time
@@ -20,6 +21,23 @@ from events.log import EventLog
 from tests.support.server import free_port
 
 T = TypeVar("T")
+
+
+SLOW = json.dumps({"count": 40, "pause": 0.15})
+"""An input with which the graph `counting` takes six seconds."""
+
+
+@dataclass
+class Done:
+    """What a command that ran in the test's own process came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Taskreel = Callable[..., Done]
+"""Runs a command in the test's own process."""
 
 
 def command(*words: str) -> list[str]:
@@ -73,7 +91,7 @@ def start_pod(environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str
 
 def wait_for(url: str, word: str) -> None:
     """Wait until an answer holds the word."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.HTTPError):
             if word in httpx.get(url, trust_env=False).text:

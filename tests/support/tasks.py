@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+import orjson
+
 from events.log import EventLog
-from events.model import START
+from tests.support.logs import entries
 from tests.support.pods import RunningPod
 from tests.support.waiting import wait_until
 
 
-async def until_status(pod: RunningPod, task_id: str, *status: str, seconds: float = 30) -> dict[str, Any]:
+async def until_status(pod: RunningPod, task_id: str, *status: str, seconds: float = 60) -> dict[str, Any]:
     """The task, once it has one of those states."""
     found: dict[str, Any] = {}
 
@@ -22,14 +25,22 @@ async def until_status(pod: RunningPod, task_id: str, *status: str, seconds: flo
     return found
 
 
+async def log_ids(client: httpx.AsyncClient, task_id: str) -> list[str]:
+    """The ids of all events of its log, as a pod tells them: as lines, for a page has a thousand at most."""
+    lines = {"Accept": "application/x-ndjson"}
+    found = (await client.get(f"/tasks/{task_id}/events", headers=lines)).content
+    events = [orjson.loads(line) for line in found.splitlines()]
+    return [f"{event['attempt']}-{event['seq']}" for event in events]
+
+
 async def types(log: EventLog, task_id: str) -> list[str]:
     """The types of all events."""
-    return [entry.type.value for entry in await log.read(task_id, START)]
+    return [entry.type.value for entry in await entries(log, task_id)]
 
 
 async def assert_whole(log: EventLog, task_id: str) -> None:
     """A sealed log is dense, its attempts ascend, and it has one terminal event, at its end."""
-    entries = await log.read(task_id, START)
-    assert [entry.id.seq for entry in entries] == list(range(1, len(entries) + 1))
-    assert [entry.id for entry in entries] == sorted(entry.id for entry in entries)
-    assert [entry.terminal for entry in entries] == [False] * (len(entries) - 1) + [True]
+    found = await entries(log, task_id)
+    assert [entry.id.seq for entry in found] == list(range(1, len(found) + 1))
+    assert [entry.id for entry in found] == sorted(entry.id for entry in found)
+    assert [entry.terminal for entry in found] == [False] * (len(found) - 1) + [True]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 
-async def wait_until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 30) -> None:
+async def wait_until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 60) -> None:
     """Look until it holds; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:

@@ -70,17 +70,26 @@ def after_retry(body: bytes) -> bytes:
 
 
 def assert_passing(body: bytes) -> None:
-    """These are the last words to a client that shall come back: when, and why."""
+    """These are the last words to a client that shall come back, in a while: when, and why."""
+    assert 2000 <= _comes_back(body) <= 10_000
+
+
+def assert_farewell(body: bytes) -> None:
+    """These are the last words to a client that another pod serves: when to come back, soon, and why."""
+    assert 500 <= _comes_back(body) <= 1500
+
+
+def _comes_back(body: bytes) -> int:
     match = _PASSING.fullmatch(body)
     assert match is not None, body[:200]
-    assert 2000 <= int(match[1]) <= 10_000
+    return int(match[1])
 
 
 async def exchange(pod: RunningPod, request: bytes) -> bytes:
     """What the pod answers to those bytes, until it closes."""
     client = await begin(pod.url, request)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await client.reader.read()
     finally:
         await client.leave()

@@ -49,7 +49,7 @@ class WorkerProcess:
 
     async def ended(self) -> int:
         """Wait until it has ended; gives its exit status."""
-        await wait_until(lambda: not self.lives, seconds=30)
+        await wait_until(lambda: not self.lives)
         return self.process.returncode
 
 
@@ -60,13 +60,15 @@ async def worker_process(
     """A worker process with those graphs and settings that has announced itself; at the end it's killed."""
     given = {**settings.model_dump(exclude_unset=True), "graphs": ",".join(specs), **more}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TASKREEL_")}
-    environment |= {f"TASKREEL_{name.upper()}": str(value) for name, value in given.items()}
+    environment |= {
+        f"TASKREEL_{name.upper()}": str(value) for name, value in given.items() if value is not None
+    }
     errors = folder / f"worker-{uuid4().hex[:8]}.log"
     await _unannounce(settings)
     with errors.open("wb") as stderr:
         worker = WorkerProcess(_spawn(environment, stderr), errors)
     try:
-        await wait_until(lambda: _announced(settings, worker), seconds=30)
+        await wait_until(lambda: _announced(settings, worker))
         yield worker
     finally:
         worker.process.kill()

@@ -1,0 +1,1 @@
+"""The OpenAPI document: what it tells beyond the routes' signatures."""

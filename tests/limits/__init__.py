@@ -1,0 +1,1 @@
+"""What one principal may take, over all pods."""

@@ -1,0 +1,1 @@
+"""Tests of what pods and workers tell of themselves."""

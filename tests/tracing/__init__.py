@@ -1,0 +1,1 @@
+"""Tests of tracing: what a collector gets."""

@@ -6,15 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from uuid_utils import uuid7
 
 from events.log import EventLog
-from events.model import START, now_ms, timestamp
+from events.model import START
 from events.settings import Settings
-from events.state import Submission
-from events.tasks import TaskStore
-from tests.support.pods import RunningPod, running_worker
-from tests.support.stubborn_graphs import STUBBORN, noted
+from tests.support.pods import RunningPod
+from tests.support.stubborn_graphs import noted
 from tests.support.tasks import assert_whole, types, until_status
 from tests.support.waiting import wait_until
 from tests.support.workers import WorkerProcess, worker_process
@@ -178,20 +175,6 @@ async def test_drains_do_not_make_a_task_poison(pod: RunningPod, settings: Setti
     async with worker_process(given, tmp_path):
         task = await until_status(pod, task_id, "succeeded", "failed")
     assert (task["status"], task["attempt"]) == ("succeeded", 3)
-
-
-async def test_a_dispatch_taken_just_before_the_signal_is_handed_back_unrun(
-    settings: Settings, log: EventLog, tasks: TaskStore
-) -> None:
-    """Its claim came after the drain began; no node begins, and the task is in the queue again."""
-    async with running_worker(settings.model_copy(update={"pool": "another"}), STUBBORN) as runner:
-        new = str(uuid7())
-        await tasks.submit(Submission(new, "steps", "default", {}, new, {}, timestamp(now_ms())))
-        runner.drain(LONG)
-        await runner.run_task(new)
-    assert await types(log, new) == ["task.submitted", "attempt.started"]
-    assert not await log.is_held(new)
-    assert await log.redis.zcard(log.keys.queue("default")) == 1
 
 
 @pytest.mark.parametrize("wish", ["while it drains", "before it drains"])

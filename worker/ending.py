@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from events.attempt_spans import attempt_ended
 from events.errors import NotStorable, QuotaExceeded
 from events.log import Claim
-from events.model import Event, EventType, Status
+from events.model import Event, EventId, EventType, Status
 from events.queue import Dispatcher
-from events.state import TaskState
 from events.tasks import TaskStore
 from events.writer import AttemptWriter
 from worker import metrics
@@ -26,14 +25,14 @@ REDISPATCH_MS = 1_000
 """A task that was handed back is looked at by a sweeper when its dispatch was lost."""
 
 
-def fruitless_allowed(state: TaskState, max_attempts: int) -> int:
+def fruitless_allowed(claim: Claim, max_attempts: int) -> int:
     """How many attempts in a row may finish no node: that a worker went is no fault of the task's."""
-    return max_attempts + int(state.record.get(HANDED_BACK, 0))
+    return max_attempts + int(claim.fields.get(HANDED_BACK, 0))
 
 
-def was_handed_back(state: TaskState) -> bool:
-    """Whether the task's last attempt was handed back, and nothing has come after it."""
-    return state.record.get(HANDED_BACK_AT) == str(state.last.id)
+def was_handed_back(claim: Claim, before: EventId) -> bool:
+    """Whether the attempt before, whose last entry that is, was handed back."""
+    return claim.fields.get(HANDED_BACK_AT) == str(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from events.errors import Fenced, Held, Moved, Sealed, TaskNotFound, Waiting
 from events.graphs import GraphDirectory
 from events.log import Claim, EventLog
 from events.logfields import about, also
-from events.model import START, now_ms, parse_timestamp
+from events.model import START, Status, now_ms, parse_timestamp
 from events.sealing import CANCELLED, seal
 from events.state import TaskState
 from events.tasks import TaskStore
@@ -137,8 +137,13 @@ class Runner:
 
     async def _claim_and_run(self, state: TaskState, attempt: Attempt) -> None:
         while True:
+            if state.status is Status.WAITING:  # should its answer come right now, that has its own dispatch
+                return
             lookback = await self._look_back(state)
             beginning = await attempt.begin(state, lookback)
+            if self.draining:  # asked late: a second dispatch may have waited as the task was handed back
+                await self.ending.dispatcher.dispatch(state.task_id, state.record["pool"])
+                return
             try:
                 claim = await self._claim(state, beginning, lookback)
                 break
@@ -156,8 +161,8 @@ class Runner:
         # A wish may have come before the claim: the bell rings once when it begins to be heard.
         self.bells.listen(self.log.keys.control(claim.task_id))
         try:
-            with metrics.running(state, claim, handed_back=was_handed_back(state)):
-                if lookback.fruitless >= fruitless_allowed(state, self.limits.max_attempts):
+            with metrics.running(state, claim, handed_back=was_handed_back(claim, state.last.id)):
+                if lookback.fruitless >= fruitless_allowed(claim, self.limits.max_attempts):
                     message = f"{lookback.fruitless} attempts in a row finished no node"
                     await self.ending.end(execution.writer, failed("poison", message))
                 else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
@@ -51,8 +49,7 @@ def _check_interrupt(state: TaskState, interrupt_id: str | None) -> None:
     """A waiting task's questions are known; an answer must belong to one of them."""
     if state.status is not Status.WAITING:
         return
-    questions: list[dict[str, Any]] = state.last.event["data"]["interrupts"]
-    known = [question["id"] for question in questions]
+    known = state.questions
     if interrupt_id is None and len(known) > 1:
         detail = "Several questions are open: say by interrupt_id which one this answers."
         raise Problem(422, "interrupt_id_needed", "Which question?", detail, {"interrupt_ids": known})

@@ -13,7 +13,7 @@ from events import scripts
 from events.codec import to_json
 from events.connect import AWAY
 from events.errors import AlreadyEnded, NotWaiting, TaskNotFound
-from events.model import JSON, EventType, now_ms, timestamp
+from events.model import JSON, now_ms, timestamp
 from events.queue import Dispatcher
 from events.state import TaskState
 from events.tasks import SUBMIT_DEADLINE_MS, TaskStore
@@ -30,7 +30,7 @@ class TaskControl:
         self._log = tasks.log
         self._dispatcher = dispatcher
         self._cancel: Any = tasks.log.redis.register_script(scripts.CANCEL)
-        self._answer = tasks.log.redis.register_script(scripts.ANSWER)
+        self._answer: Any = tasks.log.redis.register_script(scripts.ANSWER)
 
     async def cancel(self, task_id: str) -> None:
         """Have a task end as soon as can be: its worker is told, or if it has none, all of them are.
@@ -65,12 +65,19 @@ class TaskControl:
         Raises:
             NotWaiting: it doesn't wait, or was answered before.
         """
-        if state.last.type is not EventType.TASK_INTERRUPTED:
-            raise NotWaiting(NotWaiting.__doc__)
-        keys = [self._log.keys.log(state.task_id), self._log.keys.task(state.task_id)]
-        question = interrupt_id or state.last.event["data"]["interrupts"][0]["id"]
-        answer = to_json({"interrupt_id": question, "value": value})
-        if not await self._answer(keys=keys, args=[answer]):
-            raise NotWaiting(NotWaiting.__doc__)
+        question = interrupt_id or next(iter(state.questions), None)
+        while not await self._put_answer(state, question, value):
+            state = await self._tasks.get(state.task_id)
         await self._tasks.expect(state.task_id, SUBMIT_DEADLINE_MS)
         await self._dispatcher.dispatch(state.task_id, state.record["pool"])
+
+    async def _put_answer(self, state: TaskState, question: str | None, value: JSON) -> bool:
+        """False if other questions are open by now; this one may still be among them."""
+        if question not in state.questions:
+            raise NotWaiting(NotWaiting.__doc__)
+        keys = [self._log.keys.log(state.task_id), self._log.keys.task(state.task_id)]
+        answer = to_json({"interrupt_id": question, "value": value})
+        taken = await self._answer(keys=keys, args=[answer, str(state.last.id)])
+        if not taken:
+            raise NotWaiting(NotWaiting.__doc__)
+        return taken > 0

@@ -158,9 +158,11 @@ return (#ARGV + 1 - from) / 3
 )
 
 ANSWER = """
--- KEYS: log, task  ARGV: the answer (JSON).  1 if the task waited for an answer and has this one now, else 0.
+-- KEYS: log, task  ARGV: the answer (JSON), id of the entry that asks.
+-- 1 if the task waited for an answer and has this one now, else 0; -1 if another entry asks now.
 local tail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 if #tail == 0 or tail[1][2][2] ~= 'task.interrupted' then return 0 end
+if tail[1][1] ~= ARGV[2] then return -1 end
 if redis.call('HGET', KEYS[2], 'answered') == tail[1][1] then return 0 end
 if redis.call('HEXISTS', KEYS[2], 'cancel_requested_at') == 1 then return 0 end
 redis.call('HSET', KEYS[2], 'answered', tail[1][1], 'answer', ARGV[1])

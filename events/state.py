@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +114,13 @@ class TaskState:
     def answered(self) -> bool:
         """Whether the question at the log's end has its answer."""
         return self.record.get("answered") == str(self.last.id)
+
+    @property
+    def questions(self) -> Sequence[str]:
+        """The ids of what the log's last entry asks; none if it asks nothing."""
+        if self.last.type is not EventType.TASK_INTERRUPTED:
+            return ()
+        return [question["id"] for question in self.last.event["data"]["interrupts"]]
 
     @property
     def cancel_requested(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from events.errors import NotWaiting
 from events.log import EventLog
 from events.model import START
 from events.settings import Settings
@@ -106,6 +107,42 @@ async def test_an_answer_outlives_the_worker_that_had_just_taken_it(
         assert await answer(pod, task_id, "second") == 202
         task = await until_status(pod, task_id, "succeeded")
     assert task["result"]["items"] == ["first", "second"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_answer_that_comes_late_is_not_taken_for_the_next_question(
+    pod: RunningPod, tasks: TaskStore
+) -> None:
+    """Two people saw the first question and both answered; the second answer met the next question."""
+    task_id = await pod.submit("asking_after")
+    await questions(pod, task_id)
+    seen = await tasks.get(task_id)
+    assert await answer(pod, task_id, "first") == 202
+    await wait_until(lambda: _asks(pod, task_id, "other"))
+    with pytest.raises(NotWaiting):
+        await pod.pod.control.answer(seen, None, "late")
+    assert await questions(pod, task_id) != {}
+    assert await answer(pod, task_id, "second") == 202
+    assert (await until_status(pod, task_id, "succeeded"))["result"]["items"] == ["first", "second"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_answer_to_a_question_that_is_asked_again_meanwhile_is_taken(
+    pod: RunningPod, tasks: TaskStore
+) -> None:
+    """Another of the open questions was answered just before; this one is still open, in a new entry."""
+    task_id = await pod.submit("asking_both")
+    asked = await questions(pod, task_id)
+    seen = await tasks.get(task_id)
+    assert await answer(pod, task_id, 2, asked["other"]) == 202
+    await wait_until(lambda: _asks(pod, task_id, "one"))
+    await pod.pod.control.answer(seen, asked["one"], 1)
+    assert (await until_status(pod, task_id, "succeeded"))["result"]["items"] == [1, 2]
+
+
+async def _asks(pod: RunningPod, task_id: str, *values: str) -> bool:
+    """Whether those are the questions that are open now."""
+    return tuple(await questions(pod, task_id)) == values
 
 
 @pytest.mark.usefixtures("worker")

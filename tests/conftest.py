@@ -68,6 +68,13 @@ def _fits(item: pytest.Item, chosen: Sequence[Kind]) -> bool:
     return kind in chosen and runs_on(kind, item.path.stem, its.fixturenames)
 
 
+@pytest.fixture(autouse=True)
+def long_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers remember what they wrote, however long a loaded machine takes until the test loses it."""
+    for module in ("events.link", "worker.journal"):
+        monkeypatch.setattr(f"{module}.UNSAFE_SECONDS", 600.0)
+
+
 @pytest.fixture(scope="session")
 def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
     """What the log lies on, the same for many tests."""

@@ -21,20 +21,10 @@ from events.scripts import LOST_ATTEMPTS
 from events.tasks import TaskStore
 from events.tenancy import DEFAULT
 from events.writer import AttemptWriter
-from tests.support.attempts import open_attempt, progress, roll_back, server_of, write
+from tests.support.attempts import open_attempt, progress, server_of, write
+from tests.support.losses import history, lose
 from tests.support.proxy import proxy
 from tests.support.waiting import wait_until
-
-
-async def lose(log: EventLog, task_id: str, keep: int) -> None:
-    """Restart Redis, as its clients see it, with the log's first entries only."""
-    await roll_back(log, task_id, keep)
-    await server_of(log, task_id).client_kill_filter(_type="normal")
-
-
-async def history(log: EventLog, task_id: str) -> list[Entry]:
-    """The whole log."""
-    return await log.read(task_id, EventId(0, 0))
 
 
 @pytest.fixture
@@ -155,23 +145,6 @@ async def test_a_task_that_began_in_the_lost_second_is_whole_again(
     assert again.record == state.record
     assert await log.redis.zscore(log.keys.index(DEFAULT), task_id) == 0
     await log.redis.expire(log.keys.index(DEFAULT), 60)  # as the next submit does
-
-
-async def test_what_is_beyond_memory_shows_as_a_gap(
-    log: EventLog, appender: Appender, task_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The writer goes on, and readers see by the seqs what is missing."""
-    monkeypatch.setattr("events.unconfirmed.MAX_BYTES", 1000)
-    writer = await open_attempt(log, appender, task_id)
-    for number in range(20):
-        await writer.append(progress(number))
-        await writer.flush()
-    await lose(log, task_id, 3)
-    await write(writer, 1)
-    seqs = [entry.id.seq for entry in await history(log, task_id)]
-    assert seqs[:3] == [1, 2, 3]
-    assert seqs[3] > 4
-    assert seqs[3:] == list(range(seqs[3], 24))
 
 
 async def test_several_writers_are_put_right_at_once(

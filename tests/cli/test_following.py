@@ -39,7 +39,7 @@ def test_a_killed_pod_costs_no_event(
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(8)]
     pod.kill()
-    rest, remarks = process.communicate(timeout=30)
+    rest, remarks = process.communicate(timeout=60)
     events = [json.loads(line) for line in [*lines, *rest.splitlines()]]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["type"] == "task.succeeded"

@@ -60,7 +60,7 @@ def test_ctrl_c_ends_quietly(system: System, words: tuple[str, ...]) -> None:
     assert process.stdout
     assert process.stdout.readline().startswith(b"0-1  ")
     process.send_signal(signal.SIGINT)
-    _, remarks = process.communicate(timeout=30)
+    _, remarks = process.communicate(timeout=60)
     assert (process.returncode, remarks) == (130, b"")
 
     def interrupt(written: bytes, pid: int) -> None:

@@ -40,7 +40,7 @@ EVERYWHERE = frozenset(
         "test_control", "test_dispatch", "test_interrupts", "test_queueing", "test_reconciler",
         "test_sweeper", "test_worker", "test_checkpoint", "test_checkpoint_fence", "test_checkpoint_losses",
         "test_checkpoint_reading", "test_checkpoint_redo", "test_checkpoint_tidy", "test_cut_offs",
-        "test_stale_dispatch",
+        "test_forgetting", "test_stale_dispatch",
     }
 )  # fmt: skip
 """The modules that run on each kind of deployment."""

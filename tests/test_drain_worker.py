@@ -21,6 +21,12 @@ LONG = 60.0
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings by which no lease runs out: whoever goes on with a task here had it handed back."""
+    return settings.model_copy(update={"lease_seconds": 600})
+
+
+@pytest.fixture
 def patient(settings: Settings) -> Settings:
     """Settings by which nodes may finish however long they take."""
     return settings.model_copy(update={"drain_seconds": LONG})

@@ -30,7 +30,8 @@ async def test_a_cancelled_put_is_whole_or_not_there(redis: Redis, keys: Keys) -
         writing = asyncio.create_task(saver.aput(where, new, {}, new["channel_versions"]))
         for _ in range(cut // 6):
             await asyncio.sleep(0)
-        writing.cancel()
+        if cut % 6:
+            writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
         found = await saver.aget_tuple(where)
         outcomes.add(found is not None)

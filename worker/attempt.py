@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -46,7 +46,7 @@ class Beginning:
         resumed: what `task.resumed` tells, when a question was answered.
         done: the graph had finished already and only its terminal event is missing.
         checkpoint_id: of the checkpoint it goes on from, None from scratch.
-        finished: the `node.completed` that the log lacks, of nodes that won't run again.
+        finished: what the log lacks of nodes that won't run again: `node.completed`, perhaps `node.started`.
         stored: the runs of all nodes of its step that won't run again.
     """
 
@@ -89,7 +89,7 @@ class Attempt:
         if checkpoint_id is None:
             return Beginning(state.input)
         finished = list(finished_nodes(snapshot))
-        untold = tuple(event for event in finished if event.run not in lookback.finished)
+        untold = tuple(told for event in finished for told in _untold(event, lookback))
         stored = frozenset(str(event.run) for event in finished)
         beginning = Beginning(None, checkpoint_id=checkpoint_id, finished=untold, stored=stored)
         answer = orjson.loads(state.record.get("answer", "null"))
@@ -137,16 +137,23 @@ class Attempt:
                 await tidy_thread(cast("Any", self._graph.checkpointer), self._thread_id)
 
     async def _take_thread(self, attempt: int, beginning: Beginning) -> None:
-        """No older attempt can write a checkpoint from now on, nor this one once a newer has come.
+        """No older attempt can store anything from now on, nor this one once a newer has come.
 
-        One that was written since this attempt looked is gone on from as well, but by another attempt, whose
-        first entry says so.
+        What was stored since this attempt looked is gone on from as well, but by another attempt, whose first
+        entry says so, and which tells what the log lacks of it.
         """
         configurable: dict[str, Any] = self._config.get("configurable", {})
         configurable[FENCE_KEY] = Fence(self._task_id, attempt)
         await take_thread(cast("Any", self._graph.checkpointer), self._thread_id, self._task_id, attempt)
-        if attempt > 1 and self._checkpoint_id(await self._snapshot()) != beginning.checkpoint_id:
+        if attempt > 1 and await self._position() != (beginning.checkpoint_id, beginning.stored):
             raise GraphDrained("an older attempt has gone further than this one saw")
+
+    async def _position(self) -> tuple[str | None, frozenset[str]]:
+        """The newest checkpoint's id, and the runs of its step that won't run again."""
+        snapshot = await self._snapshot(subgraphs=True)
+        checkpoint_id = self._checkpoint_id(snapshot)
+        finished = () if checkpoint_id is None else finished_nodes(snapshot)
+        return checkpoint_id, frozenset(str(event.run) for event in finished)
 
     def _checkpoint_id(self, snapshot: StateSnapshot) -> str | None:
         """The checkpoint's id, if it is one of this task and not of an earlier one on the thread."""
@@ -201,3 +208,13 @@ class Attempt:
         log.error("task %s failed, traceback %s", self._task_id, traceback_id, exc_info=error)
         more = {"node": node} if node else {}
         return failed("graph_error", in_words(error), **more, traceback_id=traceback_id)
+
+
+def _untold(completed: Event, lookback: Lookback) -> Iterator[Event]:
+    """What the log lacks of a node that has finished. Its start may have been superseded too soon."""
+    if completed.run in lookback.finished:
+        return
+    if completed.run not in lookback.started:
+        path = {name: value for name, value in completed.data.items() if name == "path"}
+        yield Event(EventType.NODE_STARTED, path, completed.node, completed.run)
+    yield completed

@@ -16,6 +16,7 @@ class Lookback:
         size: bytes of all documents.
         fruitless: how many attempts in a row, up to now, have finished no node and asked nothing.
         finished: runs of nodes that completed.
+        started: the seq of each node run's start, unless a later attempt has superseded it.
         seqs: the seqs of each node run's events.
         asked: whether the last question in it has no `task.resumed` yet.
     """
@@ -23,6 +24,7 @@ class Lookback:
     size: int = 0
     fruitless: int = 0
     finished: set[str] = field(default_factory=set[str])
+    started: dict[str, int] = field(default_factory=dict[str, int])
     seqs: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     asked: bool = False
 
@@ -47,6 +49,8 @@ class Lookback:
         match entry.type:
             case EventType.ATTEMPT_STARTED:
                 self.fruitless += 1
+                gone = set(entry.event["data"]["supersedes"])
+                self.started = {run: seq for run, seq in self.started.items() if seq not in gone}
             case EventType.TASK_INTERRUPTED:
                 self.fruitless, self.asked = 0, True
             case EventType.TASK_RESUMED:
@@ -56,6 +60,9 @@ class Lookback:
                 self._note(entry, finished=True)
             case EventType.TASK_SUBMITTED | EventType.TASK_CANCEL_REQUESTED:
                 pass
+            case EventType.NODE_STARTED:
+                self.started[entry.event["run"]] = entry.id.seq
+                self._note(entry, finished=False)
             case _:
                 self._note(entry, finished=False)
 

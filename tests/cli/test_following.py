@@ -11,6 +11,8 @@ import pytest
 from tests.support.histories import cancelled_task, history_of
 from tests.support.system import SLOW, System, Taskreel
 
+ENDLESS = json.dumps({"count": 100_000, "pause": 0.02})
+
 
 def test_the_exit_status_tells_how_the_task_ended(system: System, taskreel: Taskreel) -> None:
     """0 succeeded, 1 failed, 2 cancelled, for every command that sees the end."""
@@ -27,23 +29,24 @@ def test_the_exit_status_tells_how_the_task_ended(system: System, taskreel: Task
     assert "graph_error: ValueError: cannot count to 3 (node work)" in taskreel("tail", bad).stdout
 
 
-@pytest.mark.parametrize("words", [("submit", "counting", "--input", SLOW, "--follow"), ("tail",)])
+@pytest.mark.parametrize("words", [("submit", "counting", "--input", ENDLESS, "--follow"), ("tail",)])
 def test_a_killed_pod_costs_no_event(
     system: System, mortal: tuple[subprocess.Popen[bytes], str], words: tuple[str, ...]
 ) -> None:
     """In mid-run the pod dies by SIGKILL; the other one goes on, and every event is printed once."""
     pod, urls = mortal
     if words == ("tail",):
-        words = ("tail", system.submit("counting", "--input", SLOW))
+        words = ("tail", system.submit("counting", "--input", ENDLESS))
     process = system.begin(*words, "--json", TASKREEL_URL=urls)
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(8)]
     pod.kill()
+    assert system.run("cancel", json.loads(lines[0])["data"]["thread_id"]).returncode == 0
     rest, remarks = process.communicate(timeout=60)
     events = [json.loads(line) for line in [*lines, *rest.splitlines()]]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
-    assert events[-1]["type"] == "task.succeeded"
-    assert process.returncode == 0
+    assert events[-1]["type"] == "task.cancelled"
+    assert process.returncode == 2
     assert b"lost" in remarks
     assert b"connected to" in remarks
 

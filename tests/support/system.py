@@ -23,7 +23,7 @@ from tests.support.server import free_port
 T = TypeVar("T")
 
 
-SLOW = json.dumps({"count": 40, "pause": 0.15})
+SLOW = json.dumps({"count": 40, "pause": 0.3})
 """An input with which the graph `counting` takes six seconds."""
 
 

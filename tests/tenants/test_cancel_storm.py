@@ -168,6 +168,7 @@ async def calm(world: World, wanted: Mapping[str, Sequence[Ask]]) -> Tally:
     return tally
 
 
+@pytest.mark.timeout(900)
 async def test_no_answer_is_another_tenants(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """No canary of a tenant's reaches another, and each request that was left alone gets the right answer."""
     caplog.set_level("CRITICAL", "uvicorn.error")  # it tells of each handler that was cancelled

@@ -63,7 +63,8 @@ class TaskControl:
             value: what `interrupt()` returns in the graph.
 
         Raises:
-            NotWaiting: it doesn't wait, or was answered before.
+            NotWaiting: it doesn't wait, or was answered before, or asks something else by now.
+            TaskNotFound: its log has expired meanwhile.
         """
         question = interrupt_id or next(iter(state.questions), None)
         while not await self._put_answer(state, question, value):

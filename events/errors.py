@@ -56,7 +56,7 @@ class AlreadyEnded(TaskreelError):
 
 
 class NotWaiting(TaskreelError):
-    """The task does not wait for an answer, or has been given one already."""
+    """The task waits for no such answer: it has been given one, or asks something else by now, or nothing."""
 
 
 class Waiting(TaskreelError):

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 SLOW = json.dumps({"count": 40, "pause": 0.3})
-"""An input with which the graph `counting` takes six seconds."""
+"""An input with which the graph `counting` takes twelve seconds."""
 
 
 @dataclass

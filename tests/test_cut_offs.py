@@ -140,8 +140,8 @@ class Trial:
         graph = Graph(name="cut", runnable=runnable, descriptor=cast("Any", None))
         self.attempt = Attempt(graph, self.task_id, self.task_id)
         self.beginning = await self.attempt.begin(state, lookback)
-        stored = [str(event.run) for event in self.beginning.finished]
-        self.again = lookback.supersedes(stored, from_scratch=self.beginning.checkpoint_id is None)
+        from_scratch = self.beginning.checkpoint_id is None
+        self.again = lookback.supersedes(self.beginning.stored, from_scratch=from_scratch)
 
     async def run(self) -> EventType | None:
         """Run it; None if it died, as a process that is killed does, or has to begin anew."""

@@ -6,8 +6,8 @@ import pytest
 
 from events.append import Appender
 from events.log import EventLog
-from tests.support.attempts import open_attempt, progress, write
-from tests.support.losses import history, lose
+from tests.support.attempts import open_attempt, progress, restart_with, write
+from tests.support.logs import entries
 from tests.support.waiting import wait_until
 
 
@@ -20,9 +20,9 @@ async def test_what_is_beyond_memory_shows_as_a_gap(
     for number in range(20):
         await writer.append(progress(number))
         await writer.flush()
-    await lose(log, task_id, 3)
+    await restart_with(log, task_id, 3)
     await write(writer, 1)
-    seqs = [entry.id.seq for entry in await history(log, task_id)]
+    seqs = [entry.id.seq for entry in await entries(log, task_id)]
     assert seqs[:3] == [1, 2, 3]
     assert seqs[3] > 4
     assert seqs[3:] == list(range(seqs[3], 24))
@@ -36,10 +36,10 @@ async def test_what_is_on_the_disk_is_forgotten(
     await write(writer, 3)
 
     async def is_forgotten() -> bool:
-        before = [entry.id.seq for entry in await history(log, task_id)]
-        await lose(log, task_id, len(before) - 1)
+        before = [entry.id.seq for entry in await entries(log, task_id)]
+        await restart_with(log, task_id, len(before) - 1)
         await write(writer, 1)
-        return [entry.id.seq for entry in await history(log, task_id)] == [*before[:-1], before[-1] + 1]
+        return [entry.id.seq for entry in await entries(log, task_id)] == [*before[:-1], before[-1] + 1]
 
     assert not await is_forgotten()
     monkeypatch.setattr("events.link.UNSAFE_SECONDS", -60.0)

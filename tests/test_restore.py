@@ -21,8 +21,8 @@ from events.scripts import LOST_ATTEMPTS
 from events.tasks import TaskStore
 from events.tenancy import DEFAULT
 from events.writer import AttemptWriter
-from tests.support.attempts import open_attempt, progress, server_of, write
-from tests.support.losses import history, lose
+from tests.support.attempts import open_attempt, progress, restart_with, server_of, write
+from tests.support.logs import entries
 from tests.support.proxy import proxy
 from tests.support.waiting import wait_until
 
@@ -48,10 +48,10 @@ async def test_what_was_lost_is_there_again_before_the_next_event(
     log: EventLog, writer: AttemptWriter, task_id: str, keep: int
 ) -> None:
     """The same bytes under the same ids, the attempt's first entry among them, and then what is new."""
-    before = await history(log, task_id)
-    await lose(log, task_id, keep)
+    before = await entries(log, task_id)
+    await restart_with(log, task_id, keep)
     await write(writer, 1)
-    after = await history(log, task_id)
+    after = await entries(log, task_id)
     assert after[:-1] == before
     assert after[-1].id == EventId(1, 13)
     record = cast("dict[bytes, bytes]", await log.redis.hgetall(log.keys.task(task_id)))  # pyright: ignore[reportGeneralTypeIssues]
@@ -62,8 +62,8 @@ async def test_a_writer_with_nothing_to_say_puts_back_too(
     log: EventLog, writer: AttemptWriter, task_id: str
 ) -> None:
     """A graph may be silent for an hour: as long as something isn't safe, the connection is looked at."""
-    before = await history(log, task_id)
-    await lose(log, task_id, 4)
+    before = await entries(log, task_id)
+    await restart_with(log, task_id, 4)
     await wait_until(lambda: _holds(log, task_id, before))
     assert not writer.fenced
 
@@ -75,8 +75,8 @@ async def test_a_lost_end_is_put_back_and_settled(
     await write(writer, 0, seal=True)
     await log.release(writer.claim)
     await tasks.settle(task_id)
-    before = await history(log, task_id)
-    await lose(log, task_id, 6)
+    before = await entries(log, task_id)
+    await restart_with(log, task_id, 6)
     await wait_until(lambda: _holds(log, task_id, before))
     await wait_until(lambda: _is_expected(log, task_id))
     await tasks.settle(task_id)
@@ -87,34 +87,34 @@ async def test_an_attempt_that_opened_after_the_loss_fences_the_writer(
     log: EventLog, other_appender: Appender, writer: AttemptWriter, task_id: str
 ) -> None:
     """Nothing is put back under the feet of a successor."""
-    await lose(log, task_id, 5)
+    await restart_with(log, task_id, 5)
     other = await open_attempt(log, other_appender, task_id)
     with pytest.raises(Fenced):
         await write(writer, 1)
-    assert [entry.id for entry in await history(log, task_id)][-2:] == [EventId(1, 5), other.claim.started]
+    assert [entry.id for entry in await entries(log, task_id)][-2:] == [EventId(1, 5), other.claim.started]
 
 
 async def test_an_attempt_of_the_same_number_is_told_by_its_content(
     log: EventLog, other_appender: Appender, writer: AttemptWriter, task_id: str
 ) -> None:
     """The claim itself was lost and its number given out again: ids alone would not tell."""
-    await lose(log, task_id, 1)
+    await restart_with(log, task_id, 1)
     other = await open_attempt(log, other_appender, task_id, worker="other")
     assert other.claim.started == writer.claim.started
     with pytest.raises(Fenced):
         await write(writer, 1)
-    assert [entry.document for entry in await history(log, task_id)][1:] == [other.claim.document]
+    assert [entry.document for entry in await entries(log, task_id)][1:] == [other.claim.document]
 
 
 async def test_a_lease_of_another_fences_the_writer(
     log: EventLog, writer: AttemptWriter, task_id: str
 ) -> None:
     """Who holds the lease decides, also when the log has lost its attempt."""
-    await lose(log, task_id, 5)
+    await restart_with(log, task_id, 5)
     await log.redis.set(log.keys.lease(task_id), "another", px=5000)
     with pytest.raises(Fenced):
         await write(writer, 1)
-    assert len(await history(log, task_id)) == 5
+    assert len(await entries(log, task_id)) == 5
 
 
 async def test_a_log_that_is_gone_is_not_made_again(
@@ -132,7 +132,7 @@ async def test_a_task_that_began_in_the_lost_second_is_whole_again(
     log: EventLog, tasks: TaskStore, writer: AttemptWriter, task_id: str
 ) -> None:
     """Its log, its record and its place in the list; on another server than that of the claim alone."""
-    before, state = await history(log, task_id), await tasks.get(task_id)
+    before, state = await entries(log, task_id), await tasks.get(task_id)
     await log.redis.delete(log.keys.log(task_id), log.keys.task(task_id), log.keys.lease(task_id))
     await log.redis.zrem(log.keys.index(DEFAULT), task_id)
     record = list(writer.claim.record)
@@ -140,7 +140,7 @@ async def test_a_task_that_began_in_the_lost_second_is_whole_again(
     object.__setattr__(writer.claim, "record", record)
     await server_of(log, task_id).client_kill_filter(_type="normal")
     await write(writer, 1)
-    assert (await history(log, task_id))[:-1] == before
+    assert (await entries(log, task_id))[:-1] == before
     again = await tasks.get(task_id)
     assert again.record == state.record
     assert await log.redis.zscore(log.keys.index(DEFAULT), task_id) == 0
@@ -155,14 +155,14 @@ async def test_several_writers_are_put_right_at_once(
     await write(first, 3)
     second = await open_attempt(log, other_appender, task_id)
     await write(second, 1)
-    await lose(log, task_id, 2)
+    await restart_with(log, task_id, 2)
     again = await open_attempt(log, appender, task_id)
     await first.append(progress(9))
     await again.append(progress(10))
     await again.flush()
     with pytest.raises(Fenced):
         await first.flush()
-    assert [str(entry.id) for entry in await history(log, task_id)] == ["0-1", "1-2", "2-3", "2-4"]
+    assert [str(entry.id) for entry in await entries(log, task_id)] == ["0-1", "1-2", "2-3", "2-4"]
 
 
 async def test_a_fence_found_while_a_refusal_is_looked_up_holds_nobody_up(
@@ -214,7 +214,7 @@ async def test_claims_wait_for_writers_after_a_restart_and_skip_numbers(
 
 
 async def _holds(log: EventLog, task_id: str, wanted: list[Entry]) -> bool:
-    return await history(log, task_id) == wanted
+    return await entries(log, task_id) == wanted
 
 
 async def _is_expected(log: EventLog, task_id: str) -> bool:

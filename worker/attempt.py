@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -84,13 +84,11 @@ class Attempt:
 
     async def begin(self, state: TaskState, lookback: Lookback) -> Beginning:
         """Decide what to start from. Giving LangGraph the input again would run the whole graph again."""
-        snapshot = await self._snapshot(subgraphs=True)
-        checkpoint_id = self._checkpoint_id(snapshot)
+        snapshot, checkpoint_id, finished = await self._position()
         if checkpoint_id is None:
             return Beginning(state.input)
-        finished = list(finished_nodes(snapshot))
         untold = tuple(told for event in finished for told in _untold(event, lookback))
-        stored = frozenset(str(event.run) for event in finished)
+        stored = _runs(finished)
         beginning = Beginning(None, checkpoint_id=checkpoint_id, finished=untold, stored=stored)
         answer = orjson.loads(state.record.get("answer", "null"))
         # After a crash the answer may have been taken, and the graph have come to a question the log lacks.
@@ -145,15 +143,17 @@ class Attempt:
         configurable: dict[str, Any] = self._config.get("configurable", {})
         configurable[FENCE_KEY] = Fence(self._task_id, attempt)
         await take_thread(cast("Any", self._graph.checkpointer), self._thread_id, self._task_id, attempt)
-        if attempt > 1 and await self._position() != (beginning.checkpoint_id, beginning.stored):
+        if attempt == 1:
+            return
+        _, checkpoint_id, finished = await self._position()
+        if (checkpoint_id, _runs(finished)) != (beginning.checkpoint_id, beginning.stored):
             raise GraphDrained("an older attempt has gone further than this one saw")
 
-    async def _position(self) -> tuple[str | None, frozenset[str]]:
-        """The newest checkpoint's id, and the runs of its step that won't run again."""
+    async def _position(self) -> tuple[StateSnapshot, str | None, list[Event]]:
+        """The newest checkpoint, its id if it's this task's, and its step's nodes that won't run again."""
         snapshot = await self._snapshot(subgraphs=True)
         checkpoint_id = self._checkpoint_id(snapshot)
-        finished = () if checkpoint_id is None else finished_nodes(snapshot)
-        return checkpoint_id, frozenset(str(event.run) for event in finished)
+        return snapshot, checkpoint_id, [] if checkpoint_id is None else list(finished_nodes(snapshot))
 
     def _checkpoint_id(self, snapshot: StateSnapshot) -> str | None:
         """The checkpoint's id, if it is one of this task and not of an earlier one on the thread."""
@@ -208,6 +208,10 @@ class Attempt:
         log.error("task %s failed, traceback %s", self._task_id, traceback_id, exc_info=error)
         more = {"node": node} if node else {}
         return failed("graph_error", in_words(error), **more, traceback_id=traceback_id)
+
+
+def _runs(finished: Iterable[Event]) -> frozenset[str]:
+    return frozenset(str(event.run) for event in finished)
 
 
 def _untold(completed: Event, lookback: Lookback) -> Iterator[Event]:

@@ -181,8 +181,7 @@ class Runner:
         return lookback
 
     async def _claim(self, state: TaskState, beginning: Beginning, lookback: Lookback) -> Claim:
-        stored = [str(event.run) for event in beginning.finished]
-        supersedes = lookback.supersedes(stored, from_scratch=beginning.checkpoint_id is None)
+        supersedes = lookback.supersedes(beginning.stored, from_scratch=beginning.checkpoint_id is None)
         return await self.log.claim(
             state.task_id,
             f"{self.name}:{uuid4().hex}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,8 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 
-from cli.main import main
 from events.apikeys import KeyRecord, read_declared, split_key
-from tests.support.system import Done, Taskreel
+from tests.support.system import Taskreel, in_process
 from tests.test_embedded import running
 
 KEY = r"tr_[a-z0-9]{12}_[A-Za-z0-9_-]{43}"
@@ -36,16 +34,7 @@ def prefix(redis_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def taskreel(prefix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Taskreel:
     """Runs a command in this process."""
     del prefix
-
-    def run(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["taskreel", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        printed = capsys.readouterr()
-        return Done(ended.value.code, printed.out, printed.err)
-
-    return run
+    return in_process(monkeypatch, capsys)
 
 
 def test_a_new_key_is_all_of_stdout(taskreel: Taskreel, redis_port: int, prefix: str) -> None:

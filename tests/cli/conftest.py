@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Generator
 from uuid import uuid4
 
 import pytest
 
-from cli.main import main
 from tests.support.graphs import SPECS
-from tests.support.system import Done, System, Taskreel, command, start_pod, wait_for
+from tests.support.system import System, Taskreel, command, in_process, start_pod, wait_for
 
 GRAPHS = ",".join([*SPECS, "approval=examples.approval:graph"])
 
@@ -57,12 +55,4 @@ def taskreel(system: System, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     """Runs a command in this process, which is faster; where processes matter, `system.run` starts one."""
     monkeypatch.setenv("TASKREEL_URL", system.environment["TASKREEL_URL"])
 
-    def run(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["taskreel", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert isinstance(ended.value.code, int)
-        printed = capsys.readouterr()
-        return Done(ended.value.code, printed.out, printed.err)
-
-    return run
+    return in_process(monkeypatch, capsys)

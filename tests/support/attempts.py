@@ -55,3 +55,9 @@ async def roll_back(log: EventLog, task_id: str, keep: int) -> None:
         await log.redis.xadd(key, pairs, id=raw_id)
     last_attempt = entries[-1][0].partition(b"-")[0]
     await log.redis.hset(log.keys.task(task_id), "attempt", last_attempt)  # pyright: ignore[reportGeneralTypeIssues]
+
+
+async def restart_with(log: EventLog, task_id: str, keep: int) -> None:
+    """Restart Redis, as its clients see it, with the log's first `keep` entries only."""
+    await roll_back(log, task_id, keep)
+    await server_of(log, task_id).client_kill_filter(_type="normal")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from cli.main import main
 from events.connect import connect
 from events.keys import Keys
 from events.log import EventLog
@@ -38,6 +39,20 @@ class Done:
 
 Taskreel = Callable[..., Done]
 """Runs a command in the test's own process."""
+
+
+def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Taskreel:
+    """What runs them, by the fixtures of the test."""
+
+    def run(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["taskreel", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        printed = capsys.readouterr()
+        return Done(ended.value.code, printed.out, printed.err)
+
+    return run
 
 
 def command(*words: str) -> list[str]:
